@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#include "base/backoff.h"
+
+#include <algorithm>
+
+namespace hfpour {
+
+std::optional<Millis> Backoff::after(const Error& error) {
+  if (!is_retryable(error.kind)) return std::nullopt;
+  ++failures_;
+  if (failures_ >= policy_.attempts) return std::nullopt;
+  const unsigned doublings = std::min(failures_ - 1, 20U);
+  const double ceiling = std::min<double>(static_cast<double>(policy_.cap.count()),
+                                          static_cast<double>(policy_.first.count()) * static_cast<double>(1U << doublings));
+  const Millis drawn(static_cast<Millis::rep>(random_.fraction() * ceiling));
+  // The wish of the other side is a floor; the jitter on top keeps lanes apart.
+  return error.retry_after ? *error.retry_after + std::min(drawn, Millis(1000)) : drawn;
+}
+
+}  // namespace hfpour

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+
+namespace hfpour {
+
+/// How patient to be. Full jitter: a delay is drawn from [0, min(cap, first · 2ⁿ)), so that many lanes that failed
+/// together do not return together.
+struct RetryPolicy {
+  unsigned attempts = 14;  ///< failures without progress until it is given up: about two minutes in all
+  Millis first{500};
+  Millis cap{30'000};
+};
+
+/// Turns failures into delays, or into "stop". Counts only failures since the last progress: a 100 GB file may meet any
+/// number of unrelated hiccups. Loop thread.
+class Backoff {
+ public:
+  Backoff(RetryPolicy policy, Random& random) : policy_(policy), random_(random) {}
+
+  /// Something moved: the count begins anew.
+  void progress() { failures_ = 0; }
+  unsigned failures() const { return failures_; }
+
+  /// How long to wait before the next attempt, at least as long as the remote side asked for; nothing when the error
+  /// is final or the patience is used up.
+  std::optional<Millis> after(const Error& error);
+
+ private:
+  RetryPolicy policy_;
+  Random& random_;
+  unsigned failures_ = 0;
+};
+
+}  // namespace hfpour

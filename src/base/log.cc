@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "base/log.h"
+
+#include <fmt/core.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace hfpour {
+namespace {
+
+/// `%J` in a pattern: the message as a JSON string.
+class JsonMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& msg, const std::tm&, spdlog::memory_buf_t& out) override {
+    const std::string quoted = json_quote(std::string_view(msg.payload.data(), msg.payload.size()));
+    out.append(quoted.data(), quoted.data() + quoted.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
+};
+
+}  // namespace
+
+std::unique_ptr<spdlog::logger> make_logger(LogFormat format, std::string_view level) {
+  auto logger = std::make_unique<spdlog::logger>("hfpour", std::make_shared<spdlog::sinks::stderr_sink_st>());
+  logger->set_level(spdlog::level::from_str(std::string(level)));
+  logger->flush_on(spdlog::level::info);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  if (format == LogFormat::json) {
+    formatter->add_flag<JsonMessage>('J').set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%J})");
+  } else if (logger->level() <= spdlog::level::debug) {
+    formatter->set_pattern("%H:%M:%S.%e %l: %v");
+  } else {
+    formatter->set_pattern("hfpour: %v");
+  }
+  logger->set_formatter(std::move(formatter));
+  return logger;
+}
+
+std::string redact(std::string_view url) {
+  std::string out(url.substr(0, url.find_first_of("?#")));
+  const std::size_t scheme = out.find("://");
+  if (scheme == std::string::npos) return out;
+  const std::size_t authority = scheme + 3;
+  const std::size_t slash = out.find('/', authority);
+  const std::size_t at = out.rfind('@', slash);
+  if (at != std::string::npos && at >= authority) out.erase(authority, at - authority + 1);
+  return out;
+}
+
+std::string json_quote(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\t': out += "\\t"; break;
+      case '\r': out += "\\r"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+        } else {
+          out += c;
+        }
+    }
+  }
+  return out + "\"";
+}
+
+}  // namespace hfpour

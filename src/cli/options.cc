@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+#include "cli/options.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <map>
+#include <numeric>
+
+#include "base/text.h"
+#include "cli/options_table.h"
+
+namespace hfpour::cli {
+namespace {
+
+Error usage(std::string sentence) {
+  return Error(Kind::usage, std::move(sentence));
+}
+
+/// The command line, sorted but not yet understood.
+struct CommandLine {
+  Action action = Action::run;
+  std::map<std::string_view, std::vector<std::string>>
+      flags;  ///< by name without dashes, in the order given
+  std::vector<std::string> arguments;
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t k = 0; k < b.size(); ++k) {
+      const std::size_t replaced = diagonal + (a[i] == b[k] ? 0 : 1);
+      diagonal = row[k + 1];
+      row[k + 1] = std::min({replaced, row[k] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+/// The flag a person who wrote `word` (without dashes) most likely meant; empty when nothing is
+/// near.
+std::string nearest_flag(std::string_view word) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> elsewhere = {{
+      {"allow-patterns", "include"},
+      {"ignore-patterns", "exclude"},
+      {"max-workers", "lanes"},
+      {"workers", "lanes"},
+      {"jobs", "lanes"},
+      {"force", "refresh"},
+      {"verbose", "log-level"},
+      {"cacert", "ca-bundle"},
+      {"rev", "revision"},
+  }};
+  for (const auto& [other, ours] : elsewhere) {
+    if (word == other) return std::string(ours);
+  }
+  std::vector<std::string_view> names = {"help", "version"};
+  for (const Setting& setting : settings()) names.push_back(setting.flag);
+  std::string best;
+  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string_view name : names) {
+    const bool begins = word.size() >= 3 && name.starts_with(word);
+    const std::size_t distance = begins ? 1 : edit_distance(word, name);
+    if (distance >= least) continue;
+    least = distance;
+    best = name;
+  }
+  return best;
+}
+
+Error unknown_flag(std::string_view written) {
+  const std::string_view flag = written.substr(0, written.find('='));
+  const std::string word =
+      to_lower(flag.substr(std::min(flag.find_first_not_of('-'), flag.size())));
+  for (const std::string_view hint : {"token", "secret", "access-key", "password", "credential"}) {
+    if (word.find(hint) == std::string::npos) continue;
+    return usage(fmt::format(
+        "{} is no flag: secrets come from the environment only (HF_TOKEN, AWS_ACCESS_KEY_ID, "
+        "AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN)",
+        printable(flag, 60)));
+  }
+  if (word == "bucket" || word == "prefix") {
+    return usage(fmt::format("{} is no flag: write s3://bucket/prefix/ as the second argument",
+                             printable(flag, 60)));
+  }
+  const std::string near = word.size() < 2 ? "" : nearest_flag(word);
+  if (near.empty())
+    return usage(fmt::format("{} is no flag: see hfpour --help", printable(flag, 60)));
+  return usage(fmt::format("{} is no flag: did you mean --{}?", printable(flag, 60), near));
+}
+
+Error needs_value(const Setting& setting) {
+  return usage(
+      fmt::format("--{} needs a value: --{} {}", setting.flag, setting.flag, setting.placeholder));
+}
+
+/// CLI11 would take the next word for the value of `--flag=`, and reads `--switch=word` in a way of
+/// its own.
+Result<void> screen(std::span<const char* const> words) {
+  for (const std::string_view word : words) {
+    if (word == "--") break;
+    const std::size_t equals = word.find('=');
+    if (!word.starts_with("--") || equals == std::string_view::npos) continue;
+    for (const Setting& setting : settings()) {
+      if (word.substr(2, equals - 2) != setting.flag) continue;
+      if (setting.is_switch()) return usage(fmt::format("--{} takes no value", setting.flag));
+      if (equals + 1 == word.size() && !setting.empty_counts) return needs_value(setting);
+      if (equals + 1 == word.size()) {
+        return usage(
+            fmt::format("--{0}= is cut short: write --{0} '' for an empty list", setting.flag));
+      }
+    }
+  }
+  return {};
+}
+
+/// Splits the words with CLI11; the sentences of its exceptions are replaced by ours.
+Result<CommandLine> split(std::span<const char* const> words) {
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  CLI::Option* const help = app.add_flag("-h,--help");
+  CLI::Option* const version = app.add_flag("-V,--version");
+  std::map<std::string_view, CLI::Option*> parsed;
+  for (const Setting& setting : settings()) {
+    const std::string names =
+        (setting.flag == "quiet" ? "-q,--" : "--") + std::string(setting.flag);
+    CLI::Option* const option = setting.is_switch() ? app.add_flag(names) : app.add_option(names);
+    if (!setting.is_switch()) {
+      option->type_size(1)->expected(1)->allow_extra_args(false);
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    }
+    parsed[setting.flag] = option;
+  }
+  CommandLine line;
+  try {
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::ParseError&) {
+    // With extras allowed and every value a text, the one thing left to fail is a value missing at
+    // the end.
+    const std::string_view last = words.empty() ? "" : words.back();
+    for (const Setting& setting : settings()) {
+      if (last == "--" + std::string(setting.flag)) return needs_value(setting);
+    }
+    return usage("the command line cannot be read: see hfpour --help");
+  }
+  for (const auto& [flag, option] : parsed) {
+    if (option->count() > 0) line.flags[flag] = option->results();
+  }
+  if (version->count() > 0) line.action = Action::version;
+  if (help->count() > 0) line.action = Action::help;
+  for (std::string& word : app.remaining()) line.arguments.push_back(std::move(word));
+  return line;
+}
+
+/// Applies one setting from its flag, else from the first of its environment names that says
+/// something.
+Result<void> apply(const Setting& setting, const CommandLine& line, const Environment& env,
+                   Options& options) {
+  if (const auto flag = line.flags.find(setting.flag); flag != line.flags.end()) {
+    const std::string name = "--" + std::string(setting.flag);
+    for (const std::string& text : flag->second) {
+      if (!setting.is_switch() && text.starts_with("--")) return needs_value(setting);
+      if (text.empty() && !setting.empty_counts) return needs_value(setting);
+      const Given given{name, text};
+      if (const auto fit = check_text(given); !fit) return fit;
+      if (const auto done = setting.apply(options, given); !done) return done;
+    }
+    return {};
+  }
+  std::vector<std::string> names = split_list(setting.variables, ' ');
+  names.insert(names.begin(), twin(setting.flag));
+  for (const std::string& name : names) {
+    const auto text = env.find(name);
+    if (!text || (text->empty() && !setting.empty_counts)) continue;
+    if (name == "IGNORE_PATTERNS" && options.include) {
+      if (!text->empty())
+        options.warnings.push_back(
+            "IGNORE_PATTERNS is not used: the patterns of files to take win");
+      continue;
+    }
+    const Given given{name, *text};
+    if (const auto fit = check_text(given); !fit) return fit;
+    return setting.apply(options, given);
+  }
+  return {};
+}
+
+/// Variables that other tools understand and this one must answer for.
+Result<void> read_foreign(const Environment& env, Options& options) {
+  for (const std::string_view name : {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}) {
+    if (!is_true(env.get(name))) continue;
+    return usage(fmt::format("{} is set, and pouring needs the Hub: unset it", name));
+  }
+  if (!env.get("DOWNLOAD_DIR").empty()) {
+    options.warnings.push_back("DOWNLOAD_DIR is ignored: nothing is written to disk");
+  }
+  if (!env.get("HF_HUB_ENABLE_HF_TRANSFER").empty()) {
+    options.warnings.push_back(
+        "HF_HUB_ENABLE_HF_TRANSFER is ignored: hfpour moves the bytes itself");
+  }
+  return {};
+}
+
+/// The two arguments, if there are any.
+Result<void> place_arguments(const CommandLine& line, Options& options) {
+  const auto& words = line.arguments;
+  for (const std::string& word : words) {
+    if (const auto fit = check_text({"argument", word}); !fit) return fit;
+  }
+  if (words.empty()) return {};
+  if (words.size() > 2) {
+    return usage(fmt::format(
+        "{} arguments where hf://owner/name and s3://bucket/prefix/ are wanted", words.size()));
+  }
+  if (words.front().empty() || words.back().empty())
+    return usage("an argument is empty: a variable unset in the shell?");
+  if (words.size() == 1) {
+    const bool store = words.front().starts_with("s3://");
+    return usage(fmt::format(
+        "'{}' alone is half a command: {} is missing", printable(redact(words.front()), 100),
+        store ? "the source, hf://owner/name," : "the destination, s3://bucket/prefix/,"));
+  }
+  if (words[0].starts_with("s3://") && !words[1].starts_with("s3://")) {
+    return usage("the source comes first: hfpour hf://owner/name s3://bucket/prefix/");
+  }
+  if (!words[1].starts_with("s3://")) {
+    return usage(fmt::format("destination '{}': write s3://bucket/prefix/",
+                             printable(redact(words[1]), 100)));
+  }
+  options.source = words[0];
+  options.destination = words[1];
+  if (words[0].find('@') == std::string::npos) return {};
+  if (line.flags.count("revision") != 0)
+    return usage("the revision is given twice: after @ in the source and by --revision");
+  options.revision.clear();
+  return {};
+}
+
+/// Source and destination from the environment, for when there are no arguments.
+Result<void> place_environment(const Environment& env, Options& options) {
+  for (const std::string_view name : {"MODEL_NAME", "S3_BUCKET", "S3_PREFIX"}) {
+    if (const auto fit = check_text({name, env.get(name)}); !fit) return fit;
+  }
+  options.source = env.get("MODEL_NAME");
+  options.bucket = env.get("S3_BUCKET");
+  if (const auto prefix = env.find("S3_PREFIX")) options.prefix = *prefix;
+  return {};
+}
+
+Result<void> read_credentials(const Environment& env, Options& options) {
+  const auto id = read_secret(env, "AWS_ACCESS_KEY_ID");
+  if (!id) return id.error();
+  auto secret = read_secret(env, "AWS_SECRET_ACCESS_KEY");
+  if (!secret) return secret.error();
+  auto session = read_secret(env, "AWS_SESSION_TOKEN");
+  if (!session) return session.error();
+  auto token = find_hub_token(env, options.warnings);
+  if (!token) return token.error();
+  options.credentials = Credentials{id->reveal(), *std::move(secret), *std::move(session)};
+  options.hf_token = *std::move(token);
+  return {};
+}
+
+/// One sentence naming everything that is missing, so that nobody has to run this five times.
+Result<void> check_complete(const Options& options) {
+  std::vector<std::string_view> missing;
+  if (options.source.empty()) missing.push_back("MODEL_NAME");
+  if (options.destination.empty() && options.bucket.empty()) missing.push_back("S3_BUCKET");
+  const bool arguments_help = !missing.empty();
+  if (options.endpoint_url.empty()) missing.push_back("S3_ENDPOINT_URL (or --endpoint-url)");
+  if (options.credentials.access_key_id.empty()) missing.push_back("AWS_ACCESS_KEY_ID");
+  if (options.credentials.secret.empty()) missing.push_back("AWS_SECRET_ACCESS_KEY");
+  if (missing.empty()) return {};
+  std::string list;
+  for (const std::string_view name : missing) {
+    list += list.empty() ? "" : name == missing.back() ? " and " : ", ";
+    list += name;
+  }
+  return usage(fmt::format("not set: {}{}", list,
+                           arguments_help
+                               ? "; source and destination may also be arguments: hf://owner/name "
+                                 "s3://bucket/prefix/"
+                               : ""));
+}
+
+}  // namespace
+
+Result<Options> read_options(std::span<const char* const> argv, const Environment& env) {
+  const auto words = argv.empty() ? argv : argv.subspan(1);
+  if (const auto fit = screen(words); !fit) return fit.error();
+  const auto line = split(words);
+  if (!line) return line.error();
+  Options options;
+  options.action = line->action;
+  if (options.action != Action::run) return options;
+  for (const std::string& word : line->arguments) {
+    if (word.size() > 1 && word.front() == '-') return unknown_flag(word);
+  }
+  for (const Setting& setting : settings()) {
+    if (const auto done = apply(setting, *line, env, options); !done) return done.error();
+  }
+  if (const auto done = read_foreign(env, options); !done) return done.error();
+  const auto placed =
+      line->arguments.empty() ? place_environment(env, options) : place_arguments(*line, options);
+  if (!placed) return placed.error();
+  if (const auto done = read_credentials(env, options); !done) return done.error();
+  if (const auto done = check_complete(options); !done) return done.error();
+  return options;
+}
+
+}  // namespace hfpour::cli

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "cli/environment.h"
+
+namespace hfpour::cli {
+
+/// What the command line asks for.
+enum class Action { run, help, version };
+
+/// What a part's bytes are compared with once the store has them.
+enum class UploadCheck {
+  md5,   ///< the ETag must be the MD5 of the part
+  none,  ///< for stores whose ETag is something else
+};
+
+/// How the bucket stands in an address.
+enum class Addressing { automatic, path, virtual_host };
+
+inline constexpr Bytes default_memory = 256 * MiB;
+inline constexpr Bytes min_memory = 32 * MiB;
+inline constexpr Bytes max_memory = 1024 * GiB;
+/// S3's own bounds of a part (Amazon S3 User Guide, "multipart upload limits").
+inline constexpr Bytes min_part_size = 5 * MiB;
+inline constexpr Bytes max_part_size = 5 * GiB;
+inline constexpr std::uint64_t max_lanes = 256;
+
+/// Keys of the store.
+struct Credentials {
+  std::string access_key_id;
+  Secret secret;
+  Secret session_token;  ///< empty: none
+};
+
+/// The certificates to trust.
+struct CaBundle {
+  std::string path;    ///< empty: the system's own
+  std::string origin;  ///< the flag or variable it came from, for messages
+};
+
+/// Every setting of a run, with its default. A plain value.
+///
+/// Texts that mean something to the Hub or the store (repository, revision, bucket, prefix,
+/// addresses, preset) are only checked to be free of control characters here; the adapters know
+/// their rules.
+struct Options {
+  Action action = Action::run;
+
+  std::string source;  ///< `hf://…` as written, or the plain `owner/name` of `MODEL_NAME`
+  std::string
+      destination;  ///< `s3://bucket[/prefix/]` as written; empty when `bucket` and `prefix` say it
+  std::string bucket;  ///< from `S3_BUCKET`; empty when `destination` is given
+  std::string prefix =
+      "models/";  ///< from `S3_PREFIX`, only with `bucket`; set but empty means none
+
+  std::string endpoint_url;  ///< of the store
+  std::string region;        ///< empty: learned from the store
+  Addressing addressing = Addressing::automatic;
+  CaBundle ca_bundle;
+  Credentials credentials;
+
+  std::string hub_endpoint = "https://huggingface.co";  ///< without a `/` at its end
+  Secret hf_token;                                      ///< empty: anonymous
+  std::string revision;  ///< empty: what the source says, else the default branch
+
+  std::optional<std::vector<std::string>> include;  ///< patterns; never an empty list
+  std::optional<std::vector<std::string>>
+      exclude;         ///< patterns; an empty list says "filter nothing", preset or not
+  std::string preset;  ///< name of a ready-made selection; empty: the whole repository
+
+  Bytes memory = 0;  ///< ceiling in bytes; 0: automatic, `default_memory` or what the cgroup allows
+  std::uint64_t lanes = 0;  ///< 0: automatic
+  Bytes part_size = 8 * MiB;
+  UploadCheck upload_check = UploadCheck::md5;
+
+  bool refresh = false;  ///< ask the Hub even when the manifest says the model is there
+  bool dry_run = false;
+  bool json = false;     ///< the result on stdout as JSON
+  bool quiet = false;    ///< only warnings and errors
+  bool progress = true;  ///< live bar or periodic lines
+  LogFormat log_format = LogFormat::text;
+  std::string log_level = "info";
+
+  std::vector<std::string>
+      warnings;  ///< one sentence each, to be shown once, when the log is ready
+};
+
+/// Reads the command line (`argv[0]` is the program) and the environment; a flag wins over its
+/// environment names, those over the default. Opens no file but the Hub token's.
+///
+/// `--help` and `--version` win over everything; the other fields then hold defaults.
+/// Errors: `usage`, one sentence naming the value and the rule, or every missing setting at once.
+Result<Options> read_options(std::span<const char* const> argv, const Environment& env);
+
+}  // namespace hfpour::cli

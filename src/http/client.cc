@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "http/client.h"
+
+#include <algorithm>
+
+#include "http/exchange.h"
+
+namespace hfpour::http {
+
+Client::~Client() {
+  for (CURL* const easy : idle_) curl_easy_cleanup(easy);
+}
+
+void Client::set_buffers(long receive_window, long send_buffer) {
+  leg_.receive_window = receive_window;
+  leg_.send_buffer = send_buffer;
+}
+
+Task<Result<Response>> Client::fetch(Request request, Bytes body_limit, CancelToken cancel) {
+  Exchange exchange(*this, std::move(request));
+  exchange.limit_body(body_limit);
+  Result<Response> answer = co_await exchange.run(cancel);
+  co_return answer;
+}
+
+CURL* Client::acquire() {
+  if (idle_.empty()) return curl_easy_init();
+  CURL* const easy = idle_.back();
+  idle_.pop_back();
+  return easy;
+}
+
+void Client::release(CURL* easy) {
+  curl_easy_reset(easy);
+  idle_.push_back(easy);
+}
+
+void Client::wake_later(Exchange* exchange) {
+  if (std::find(to_wake_.begin(), to_wake_.end(), exchange) != to_wake_.end()) return;
+  if (to_wake_.empty()) reactor_.soon([this] { wake_all(); });
+  to_wake_.push_back(exchange);
+}
+
+void Client::forget(const Exchange* exchange) {
+  for (Exchange*& waiting : to_wake_) {
+    if (waiting == exchange) waiting = nullptr;
+  }
+}
+
+void Client::wake_all() {
+  for (Exchange* const exchange : std::exchange(to_wake_, {})) {
+    if (exchange != nullptr) exchange->go_on();
+  }
+}
+
+}  // namespace hfpour::http

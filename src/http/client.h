@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <curl/curl.h>
+
+#include <string>
+#include <vector>
+
+#include "http/request.h"
+#include "loop/reactor.h"
+
+namespace hfpour::http {
+
+class Exchange;
+
+/// How connections of one leg (Hub or store) are made.
+struct Leg {
+  std::string user_agent;
+  std::string ca_bundle;           ///< PEM file; empty = the system's
+  Millis connect_timeout{15'000};  ///< contract hub §9: 10 to 15 s
+  Millis stall_limit{60'000};      ///< nothing moved for so long while we were ready: give up this exchange
+  long receive_window = 0;         ///< bytes a peer may have under way to us, kernel memory included; 0 = kernel's choice
+  long send_buffer = 0;            ///< bytes of kernel memory for what we send; 0 = kernel's choice
+  long buffer_bytes = 64 * 1024;   ///< libcurl's own buffer, one for each direction and exchange
+};
+
+/// Easy handles and settings of one leg. Loop thread; outlives its exchanges.
+class Client {
+ public:
+  Client(Reactor& reactor, Leg leg) : reactor_(reactor), leg_(std::move(leg)) {}
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  ~Client();
+
+  Reactor& reactor() { return reactor_; }
+  const Leg& leg() const { return leg_; }
+  /// Windows follow from the memory plan, which is known only after the listing.
+  void set_buffers(long receive_window, long send_buffer);
+
+  /// One small request, one small answer (body at most `body_limit` bytes, else `protocol`). Any status is an answer.
+  Task<Result<Response>> fetch(Request request, Bytes body_limit, CancelToken cancel);
+
+ private:
+  friend class Exchange;
+  CURL* acquire();
+  void release(CURL* easy);
+  void wake_later(Exchange* exchange);
+  void forget(const Exchange* exchange);
+  void wake_all();
+
+  Reactor& reactor_;
+  Leg leg_;
+  std::vector<CURL*> idle_;
+  std::vector<Exchange*> to_wake_;
+};
+
+}  // namespace hfpour::http

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "http/exchange.h"
+
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <charconv>
+
+#include "base/text.h"
+#include "http/classify.h"
+#include "http/url.h"
+
+namespace hfpour::http {
+
+Exchange::Exchange(Client& client, Request request) : client_(client), request_(std::move(request)) {}
+
+Exchange::~Exchange() {
+  client_.forget(this);
+  if (easy_ == nullptr) return;
+  if (running_) client_.reactor().remove(easy_);
+  client_.release(easy_);
+  curl_slist_free_all(header_list_);
+}
+
+void Exchange::receive_into(Inlet& inlet, std::function<bool(const Response&)> accept) {
+  inlet_ = &inlet;
+  accept_ = std::move(accept);
+}
+
+Task<Result<Response>> Exchange::run(CancelToken cancel) {
+  if (cancel.cancelled()) co_return cancel.error();
+  prepare();
+  if (inlet_ != nullptr) inlet_->set_waker(this);
+  if (outlet_ != nullptr) outlet_->set_waker(this);
+  running_ = true;
+  moved();
+  client_.reactor().add(easy_, *this);
+  arm_watchdog();
+  const CancelRegistration stop(cancel, [this, cancel] { finish(cancel.error()); });
+  while (running_) co_await ended_.wait(CancelToken());
+  if (watchdog_) client_.reactor().forget(*watchdog_);
+  if (inlet_ != nullptr) inlet_->set_waker(nullptr);
+  if (outlet_ != nullptr) outlet_->set_waker(nullptr);
+  if (error_) co_return *error_;
+  co_return std::move(response_);
+}
+
+// --- setting up
+
+void Exchange::prepare() {
+  easy_ = client_.acquire();
+  prepare_connection();
+  prepare_method();
+  prepare_headers();
+  curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, detail_.data());
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &Exchange::header_callback);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &Exchange::write_callback);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+}
+
+void Exchange::prepare_connection() {
+  const Leg& leg = client_.leg();
+  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
+  // One HTTP/2 connection would carry all lanes and cap them (contract hub §3.9); stores speak 1.1 (s3 §4.9).
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(leg.connect_timeout.count()));
+  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(easy_, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!leg.ca_bundle.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, leg.ca_bundle.c_str());
+  curl_easy_setopt(easy_, CURLOPT_USERAGENT, leg.user_agent.c_str());
+  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, leg.buffer_bytes);
+  curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, leg.buffer_bytes);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &Exchange::socket_callback);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
+}
+
+void Exchange::prepare_method() {
+  const bool has_body = outlet_ != nullptr || request_.method == "PUT" || request_.method == "POST";
+  if (request_.method == "HEAD") {
+    curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+  } else if (outlet_ != nullptr) {
+    curl_easy_setopt(easy_, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy_, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(outlet_->length()));
+    curl_easy_setopt(easy_, CURLOPT_READFUNCTION, &Exchange::read_callback);
+    curl_easy_setopt(easy_, CURLOPT_READDATA, this);
+    curl_easy_setopt(easy_, CURLOPT_SEEKFUNCTION, &Exchange::seek_callback);
+    curl_easy_setopt(easy_, CURLOPT_SEEKDATA, this);
+  } else if (has_body) {
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request_.body.data());
+  }
+  if (request_.method != "GET" && request_.method != "HEAD") {
+    curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  }
+}
+
+void Exchange::prepare_headers() {
+  const auto add = [this](const std::string& line) { header_list_ = curl_slist_append(header_list_, line.c_str()); };
+  for (const Header& field : request_.headers.fields()) {
+    add(field.value.empty() ? field.name + ";" : field.name + ": " + field.value);
+  }
+  // What libcurl would add by itself and a signature or a store does not want.
+  for (const char* const name : {"Expect", "Accept", "Content-Type"}) {
+    if (!request_.headers.get(name)) add(std::string(name) + ":");
+  }
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_);
+}
+
+// --- running
+
+void Exchange::arm_watchdog() {
+  watchdog_ = client_.reactor().at(last_move_ + client_.leg().stall_limit, [this] {
+    watchdog_.reset();
+    look_for_stall();
+  });
+}
+
+void Exchange::look_for_stall() {
+  if (receive_paused_ || send_paused_) moved();
+  const Millis idle = std::chrono::duration_cast<Millis>(client_.reactor().clock().now() - last_move_);
+  if (idle >= client_.leg().stall_limit) {
+    finish(Error(Kind::timeout, fmt::format("nothing came from {} for {} s", host(), idle.count() / 1000)));
+  } else {
+    arm_watchdog();
+  }
+}
+
+void Exchange::finish(Error error) {
+  if (!running_) return;
+  client_.reactor().remove(easy_);
+  running_ = false;
+  error_ = std::move(error);
+  ended_.notify();
+}
+
+void Exchange::wake() {
+  if (running_ && (receive_paused_ || send_paused_)) client_.wake_later(this);
+}
+
+void Exchange::go_on() {
+  if (!running_ || (!receive_paused_ && !send_paused_)) return;
+  receive_paused_ = false;
+  send_paused_ = false;
+  moved();
+  curl_easy_pause(easy_, CURLPAUSE_CONT);
+}
+
+void Exchange::on_done(CURLcode code) {
+  running_ = false;
+  if (code != CURLE_OK && !error_) error_ = classify(code, host(), detail_.data());
+  ended_.notify();
+}
+
+void Exchange::on_header(std::string_view line) {
+  moved();
+  if (line.starts_with("HTTP/")) {
+    response_ = Response();
+    const std::size_t space = line.find(' ');
+    if (space != std::string_view::npos) {
+      std::from_chars(line.data() + space + 1, line.data() + line.size(), response_.status);
+    }
+    return;
+  }
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || line.front() == ' ' || line.front() == '\t') return;  // end, or a folded line
+  response_.headers.add(std::string(trim(line.substr(0, colon))), std::string(trim(line.substr(colon + 1))));
+}
+
+std::size_t Exchange::on_body(ByteView bytes) {
+  moved();
+  if (!accepted_) accepted_ = inlet_ != nullptr && accept_(response_);
+  if (*accepted_) {
+    switch (inlet_->take(bytes)) {
+      case Inlet::Take::all: return bytes.size();
+      case Inlet::Take::wait: receive_paused_ = true; return CURL_WRITEFUNC_PAUSE;
+      case Inlet::Take::refused:
+        error_ = Error(Kind::protocol, host() + " sent more bytes than were asked for");
+        return CURL_WRITEFUNC_ERROR;
+    }
+  }
+  // A long body of an answer nobody can use, such as an error page, is cut; one that was wanted whole is an error.
+  if (response_.body.size() + bytes.size() > body_limit_) {
+    if (response_.status >= 400) return bytes.size();
+    error_ = Error(Kind::protocol, fmt::format("the answer of {} is longer than {}", host(), format_bytes(body_limit_)));
+    return CURL_WRITEFUNC_ERROR;
+  }
+  response_.body.append(as_text(bytes));
+  return bytes.size();
+}
+
+std::size_t Exchange::on_send(std::span<std::byte> buffer) {
+  moved();
+  const Outlet::Give give = outlet_->give(buffer);
+  switch (give.kind) {
+    case Outlet::Give::Kind::bytes: return give.count;
+    case Outlet::Give::Kind::wait: send_paused_ = true; return CURL_READFUNC_PAUSE;
+    case Outlet::Give::Kind::stop: break;
+  }
+  error_ = Error(Kind::cancelled, "the source of the request's body has stopped");
+  return CURL_READFUNC_ABORT;
+}
+
+int Exchange::on_rewind() { return outlet_->rewind() ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK; }
+
+std::string Exchange::host() const {
+  const Result<Url> url = parse_url(request_.url);
+  return url ? origin_of(*url) : "the server";
+}
+
+// --- libcurl's doors
+
+std::size_t Exchange::header_callback(char* data, std::size_t size, std::size_t count, void* self) {
+  static_cast<Exchange*>(self)->on_header(std::string_view(data, size * count));
+  return size * count;
+}
+
+std::size_t Exchange::write_callback(char* data, std::size_t size, std::size_t count, void* self) {
+  return static_cast<Exchange*>(self)->on_body(as_view(std::string_view(data, size * count)));
+}
+
+std::size_t Exchange::read_callback(char* data, std::size_t size, std::size_t count, void* self) {
+  return static_cast<Exchange*>(self)->on_send(std::as_writable_bytes(std::span(data, size * count)));
+}
+
+int Exchange::seek_callback(void* self, curl_off_t offset, int origin) {
+  if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  return static_cast<Exchange*>(self)->on_rewind();
+}
+
+// A cgroup is charged for socket buffers, and one socket may grow to 6 MiB or more by itself. SO_RCVBUF is cut to
+// net.core.rmem_max, so a larger window is bounded with TCP_WINDOW_CLAMP, which leaves the kernel's tuning on.
+int Exchange::socket_callback(void* self, curl_socket_t socket, curlsocktype) {
+  const Leg& leg = static_cast<Exchange*>(self)->client_.leg();
+  if (leg.receive_window > 0) {
+    const int window = static_cast<int>(leg.receive_window);
+    setsockopt(socket, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
+    if (leg.receive_window <= 256 * 1024) setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+  }
+  if (leg.send_buffer > 0) {
+    const int buffer = static_cast<int>(leg.send_buffer);
+    setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+  }
+  return CURL_SOCKOPT_OK;
+}
+
+}  // namespace hfpour::http

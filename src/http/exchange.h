@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "buffer/flow.h"
+#include "http/client.h"
+#include "http/request.h"
+#include "loop/condition.h"
+
+namespace hfpour::http {
+
+/// One HTTP request and its answer on one easy handle: idle → running → done. Loop thread.
+///
+/// Redirects are answers. Bodies may stream: from an `Outlet` (PUT) and into an `Inlet`; when either says wait, that
+/// direction of the transfer is paused and goes on after `wake`. An exchange in which nothing moves for the leg's
+/// stall limit ends with `timeout`; time spent waiting for our own inlet or outlet does not count.
+class Exchange final : public Completion, public Waker {
+ public:
+  Exchange(Client& client, Request request);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange() override;
+
+  /// The request's body, `outlet.length()` bytes. The outlet lives until `run` has ended.
+  void send_from(Outlet& outlet) { outlet_ = &outlet; }
+  /// Bodies of answers that `accept` likes go into `inlet`, all others into `Response::body`.
+  void receive_into(Inlet& inlet, std::function<bool(const Response&)> accept);
+  /// Longest body kept in `Response::body`. A longer one ends the exchange with `protocol`.
+  void limit_body(Bytes limit) { body_limit_ = limit; }
+
+  /// Runs it once. Errors: `network`, `timeout`, `protocol`, `usage` (certificate), or the token's.
+  Task<Result<Response>> run(CancelToken cancel);
+
+  void wake() override;
+
+ private:
+  friend class Client;
+
+  void prepare();
+  void prepare_method();
+  void prepare_headers();
+  void prepare_connection();
+  void arm_watchdog();
+  void look_for_stall();
+  void finish(Error error);
+  void go_on();
+  void on_done(CURLcode code) override;
+  void on_header(std::string_view line);
+  std::size_t on_body(ByteView bytes);
+  std::size_t on_send(std::span<std::byte> buffer);
+  int on_rewind();
+  void moved() { last_move_ = client_.reactor().clock().now(); }
+  std::string host() const;
+
+  static std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t read_callback(char* data, std::size_t size, std::size_t count, void* self);
+  static int seek_callback(void* self, curl_off_t offset, int origin);
+  static int socket_callback(void* self, curl_socket_t socket, curlsocktype purpose);
+
+  Client& client_;
+  Request request_;
+  Response response_;
+  CURL* easy_ = nullptr;
+  curl_slist* header_list_ = nullptr;
+  Outlet* outlet_ = nullptr;
+  Inlet* inlet_ = nullptr;
+  std::function<bool(const Response&)> accept_;
+  std::optional<bool> accepted_;
+  Bytes body_limit_ = 64 * KiB;
+  bool running_ = false;
+  bool receive_paused_ = false;
+  bool send_paused_ = false;
+  std::optional<Error> error_;
+  std::array<char, CURL_ERROR_SIZE> detail_{};
+  SteadyTime last_move_;
+  std::optional<Reactor::TimerId> watchdog_;
+  Condition ended_;
+};
+
+}  // namespace hfpour::http

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include "hub/file_source.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "http/exchange.h"
+#include "http/headers.h"
+#include "hub/errors.h"
+
+namespace hfpour::hub {
+namespace {
+
+constexpr unsigned most_hops = 4;              ///< contract hub §3.3: three more after the first
+constexpr unsigned most_wrong_answers = 3;     ///< a 200 to a range, a wrong Content-Range: not a matter of patience
+
+bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+
+}  // namespace
+
+/// Lets exactly one range of what is sent through to the inner inlet: what comes before is skipped (a server that does
+/// not do ranges), what comes after is refused.
+class FileSource::RangeInlet final : public Inlet {
+ public:
+  RangeInlet(Inlet& inner, ByteRange range) : inner_(inner), range_(range), at_(range.begin) {}
+
+  /// The next answer begins at byte `offset` of the file.
+  void begin_at(Bytes offset) { incoming_ = offset; }
+  Bytes at() const { return at_; }
+  ByteRange left() const { return ByteRange{at_, range_.end}; }
+  bool complete() const { return at_ == range_.end; }
+
+  Take take(ByteView bytes) override {
+    const Bytes skip = std::min<Bytes>(bytes.size(), at_ - incoming_);
+    const ByteView rest = bytes.subspan(skip);
+    const ByteView mine = rest.first(std::min<Bytes>(rest.size(), range_.end - at_));
+    if (mine.empty() && !rest.empty()) return Take::refused;
+    if (!mine.empty()) {
+      const Take taken = inner_.take(mine);
+      if (taken != Take::all) return taken;
+    }
+    at_ += mine.size();
+    incoming_ += skip + mine.size();
+    return mine.size() == rest.size() ? Take::all : Take::refused;
+  }
+  void set_waker(Waker* waker) override { inner_.set_waker(waker); }
+
+ private:
+  Inlet& inner_;
+  ByteRange range_;
+  Bytes at_;            ///< the next byte the inner inlet gets
+  Bytes incoming_ = 0;  ///< the offset in the file of the next byte that comes in; never beyond `at_`
+};
+
+std::string FileSource::name_of(const FileEntry& file) const { return "'" + printable(file.path) + "'"; }
+
+Task<Result<void>> FileSource::stream(const FileEntry& file, ByteRange range, Inlet& inlet, CancelToken cancel) {
+  std::unique_ptr<Slot>& place = links_[&file];
+  if (!place) place = std::make_unique<Slot>();
+  Slot& slot = *place;
+  ++slot.users;
+  Result<void> streamed = co_await stream_with(file, range, inlet, slot, cancel);
+  if (--slot.users == 0) links_.erase(&file);
+  co_return streamed;
+}
+
+Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange range, Inlet& inlet, Slot& slot,
+                                           CancelToken cancel) {
+  RangeInlet ranged(inlet, range);
+  Backoff backoff = hub_.new_backoff();
+  unsigned wrong_answers = 0;
+  while (!ranged.complete()) {
+    const Bytes before = ranged.at();
+    Result<Link> link = co_await link_to(file, slot, cancel);
+    if (!link) co_return link.error();
+    Result<void> got = co_await attempt(file, ranged.left(), ranged, slot, *link, cancel);
+    if (ranged.complete()) break;
+    if (got) got = Error(Kind::network, "the stream ended early");
+    if (ranged.at() > before) backoff.progress();
+    if (got.error().kind == Kind::protocol && ++wrong_answers >= most_wrong_answers) co_return got.error().at(name_of(file));
+    Result<void> again = co_await hub_.wait_after(got.error(), fmt::format("{} at byte {}", name_of(file), ranged.at()),
+                                                  backoff, cancel);
+    if (!again) co_return again.error().kind == Kind::cancelled ? again.error() : again.error().at(name_of(file));
+    // Each second failure asks for a new address: it may lead to another edge (contract hub §5.4).
+    if (backoff.failures() % 2 == 0) slot.link.reset();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<Link>> FileSource::link_to(const FileEntry& file, Slot& slot, CancelToken cancel) {
+  while (slot.asking && !cancel.cancelled()) co_await slot.answered.wait(cancel);
+  if (cancel.cancelled()) co_return cancel.error();
+  if (slot.link && hub_.client().reactor().clock().wall() < slot.link->good_until) co_return *slot.link;
+  slot.asking = true;
+  Result<Link> link = co_await hub_.resolve(ref_, commit_, file, cancel);
+  slot.asking = false;
+  slot.link.reset();
+  if (link) slot.link = *link;
+  slot.answered.notify();
+  co_return link;
+}
+
+Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, RangeInlet& inlet, Slot& slot, Link link,
+                                       CancelToken cancel) {
+  for (unsigned hop = 0; hop < most_hops; ++hop) {
+    http::Request request = hub_.request_for(link);
+    // The CDN refuses long files without a range (contract hub §3.5); a resolve address must never see one (§3.4); a
+    // git file is asked for whole, as every client does.
+    const bool whole = range.begin == 0 && range.end == file.size && link.on_hub;
+    const bool ranged = !link.bare_resolve && !whole;
+    if (ranged) request.headers.add("Range", fmt::format("bytes={}-{}", range.begin, range.end - 1));
+    inlet.begin_at(0);
+    const auto accept = [&inlet, &file, range, ranged, on_hub = link.on_hub](const http::Response& answer) {
+      if (answer.headers.get("Content-Encoding").value_or("identity") != "identity") return false;
+      if (answer.status == 200) return on_hub || !ranged || (range.begin == 0 && range.end == file.size);
+      if (answer.status != 206 || !ranged) return false;
+      inlet.begin_at(range.begin);
+      const auto said = http::parse_content_range(answer.headers.get("Content-Range").value_or(""));
+      if (!said) return answer.headers.get("Content-Length") == std::to_string(range.size());
+      return said->begin == range.begin && said->end == range.end && said->total.value_or(file.size) == file.size;
+    };
+    http::Exchange exchange(hub_.client(), std::move(request));
+    exchange.receive_into(inlet, accept);
+    Result<http::Response> answer = co_await exchange.run(cancel);
+    if (inlet.complete()) co_return Result<void>();
+    if (!answer) co_return answer.error();
+    if (!is_redirect(answer->status)) co_return judge(file, *answer, inlet, link, slot);
+    Result<Link> next = hub_.read_redirect(ref_, commit_, file, link.url, *answer);
+    if (!next) co_return next.error();
+    link = *next;
+  }
+  co_return Error(Kind::protocol, "the address of " + name_of(file) + " redirects too often");
+}
+
+/// What an answer means that did not bring all the bytes (contract hub §5.4).
+Result<void> FileSource::judge(const FileEntry& file, const http::Response& answer, const RangeInlet& inlet,
+                               const Link& link, Slot& slot) const {
+  const int status = answer.status;
+  if (status == 200 || status == 206) {
+    slot.link.reset();
+    if (inlet.at() > 0) return Error(Kind::network, "the answer ended before the file did");
+    Error wrong(Kind::protocol, fmt::format("HTTP {} with other bytes than were asked for", status));
+    return wrong;
+  }
+  if (link.on_hub) return to_error(to_string(ref_) + "/" + printable(file.path), answer, hub_.has_token());
+  const bool stale = status == 400 || status == 401 || status == 403 || status == 404 || status == 410 || status == 416;
+  if (stale) slot.link.reset();
+  Error error = to_error(name_of(file), answer, false);
+  if (stale) error.kind = Kind::expired;
+  error.sentence = fmt::format("the CDN answered HTTP {} for {}", status, name_of(file));
+  return error;
+}
+
+}  // namespace hfpour::hub

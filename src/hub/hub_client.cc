@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include "hub/hub_client.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "http/headers.h"
+#include "http/url.h"
+#include "hub/errors.h"
+#include "hub/tree.h"
+
+namespace hfpour::hub {
+namespace {
+
+constexpr Bytes longest_page = 8 * MiB;  ///< 1000 entries of 300 bytes are usual; names may have 1 KiB each
+constexpr unsigned most_hops = 10;       ///< contract hub §1.4
+
+bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+
+std::string origin_of_text(const std::string& url) {
+  const Result<http::Url> parsed = http::parse_url(url);
+  return parsed ? http::origin_of(*parsed) : "";
+}
+
+}  // namespace
+
+Result<std::string> check_endpoint(std::string_view endpoint) {
+  while (endpoint.ends_with('/')) endpoint.remove_suffix(1);
+  const Result<http::Url> url = http::parse_url(endpoint);
+  if (!url) return url.error().at("HF_ENDPOINT");
+  if (endpoint.find_first_of("?#@") != std::string_view::npos) {
+    return Error(Kind::usage, "HF_ENDPOINT '" + redact(endpoint) + "' must be plain: scheme, host and maybe a path");
+  }
+  return std::string(endpoint);
+}
+
+HubClient::HubClient(http::Client& client, std::string endpoint, Secret token, Observer& observer, Random& random,
+                     RetryPolicy patience, Progress& progress)
+    : client_(client), endpoint_(std::move(endpoint)), origin_(origin_of_text(endpoint_)), token_(std::move(token)),
+      observer_(observer), random_(random), patience_(patience), progress_(progress),
+      pacer_(client.reactor(), random) {}
+
+http::Request HubClient::make_request(std::string method, std::string url) const {
+  http::Request request{std::move(method), std::move(url), {}, ""};
+  request.headers.add("Accept-Encoding", "identity");  // compressed answers lose length and ranges (contract hub §3.8)
+  const bool own = origin_of_text(request.url) == origin_;
+  if (own && !token_.empty()) request.headers.add("Authorization", "Bearer " + token_.reveal());
+  return request;
+}
+
+Task<Result<RepoInfo>> HubClient::info(RepoRef ref, CancelToken cancel) {
+  Result<http::Response> answer =
+      co_await ask(make_request("GET", endpoint_ + info_path(ref)), "api", to_string(ref), false, cancel);
+  if (!answer) co_return answer.error();
+  Result<RepoInfo> info = parse_info(answer->body);
+  if (!info) co_return info.error().at("the Hub's answer about " + to_string(ref));
+  if (info->disabled) co_return Error(Kind::forbidden, to_string(ref) + " has been disabled by the Hub's staff");
+  co_return info;
+}
+
+Task<Result<std::vector<FileEntry>>> HubClient::list(RepoRef ref, std::string commit,
+                                                     std::function<bool(const FileEntry&)> keep, CancelToken cancel) {
+  std::vector<FileEntry> files;
+  std::set<std::string> visited;
+  std::string url = endpoint_ + tree_path(ref, commit);
+  while (!url.empty()) {
+    if (!visited.insert(url).second) co_return Error(Kind::protocol, "the Hub's listing goes round in a circle");
+    Result<http::Response> answer = co_await ask(make_request("GET", url), "api", to_string(ref), false, cancel);
+    if (!answer) co_return answer.error();
+    Result<std::vector<FileEntry>> page = parse_tree_page(answer->body);
+    if (!page) co_return page.error().at("the listing of " + to_string(ref));
+    for (FileEntry& file : *page) {
+      if (keep(file)) files.push_back(std::move(file));
+    }
+    Result<std::optional<std::string>> next = http::parse_link(answer->headers.all("Link"), url);
+    if (!next) co_return next.error().at("the listing of " + to_string(ref));
+    url.clear();
+    if (!next->has_value()) continue;
+    // A mirror may name the real Hub here; the page is the same on the endpoint that was asked for (contract hub §2.2).
+    const Result<http::Url> parsed = http::parse_url(**next);
+    if (!parsed) co_return parsed.error().at("the next page of the listing");
+    url = http::origin_of(*parsed) == origin_ ? **next : origin_ + parsed->path_and_query;
+  }
+  std::sort(files.begin(), files.end(), [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
+  const auto twice = std::adjacent_find(files.begin(), files.end(),
+                                        [](const FileEntry& a, const FileEntry& b) { return a.path == b.path; });
+  if (twice != files.end()) {
+    co_return Error(Kind::protocol, "the Hub's listing names '" + printable(twice->path) + "' twice");
+  }
+  co_return files;
+}
+
+ResolveRequest HubClient::resolve_request(const RepoRef& ref, const std::string& commit, const FileEntry& file,
+                                          const std::string& url) const {
+  ResolveRequest request;
+  request.what = to_string(ref) + "/" + printable(file.path);
+  request.url = url;
+  request.hub_origin = origin_;
+  request.commit = commit;
+  request.size = file.size;
+  request.hash = file.hash;
+  request.with_token = !token_.empty();
+  request.now = client_.reactor().clock().wall();
+  return request;
+}
+
+Task<Result<Link>> HubClient::resolve(const RepoRef& ref, const std::string& commit, const FileEntry& file,
+                                      CancelToken cancel) {
+  std::string url = endpoint_ + resolve_path(ref, commit, file.path);
+  const std::string what = to_string(ref) + "/" + printable(file.path);
+  for (unsigned hop = 0; hop < most_hops; ++hop) {
+    Result<http::Response> answer = co_await ask(make_request("HEAD", url), "resolvers", what, true, cancel);
+    if (!answer && (answer.error().http_status == 405 || answer.error().http_status == 501)) {
+      // No HEAD here: the GET of the bytes will meet the redirect instead.
+      Link link;
+      link.url = url;
+      link.on_hub = origin_of_text(url) == origin_;
+      link.bare_resolve = true;
+      link.good_until = client_.reactor().clock().wall() + std::chrono::minutes(50);
+      co_return link;
+    }
+    if (!answer) co_return answer.error();
+    Result<Link> link = read_resolve_answer(resolve_request(ref, commit, file, url), *answer);
+    if (!link || !link->ask_again) co_return link;
+    if (!link->on_hub) co_return Error(Kind::usage, "the Hub sends on to " + redact(link->url) + "; set HF_ENDPOINT to use it");
+    url = link->url;
+  }
+  co_return Error(Kind::protocol, what + " is redirected round in a circle");
+}
+
+Result<Link> HubClient::read_redirect(const RepoRef& ref, const std::string& commit, const FileEntry& file,
+                                      const std::string& url, const http::Response& answer) const {
+  return read_resolve_answer(resolve_request(ref, commit, file, url), answer);
+}
+
+http::Request HubClient::request_for(const Link& link) const { return make_request("GET", link.url); }
+
+Task<Result<http::Response>> HubClient::ask(http::Request request, std::string bucket, std::string what,
+                                            bool redirects_wanted, CancelToken cancel) {
+  Backoff backoff = new_backoff();
+  unsigned hops = 0;
+  while (true) {
+    co_await pacer_.turn(bucket, cancel);
+    Result<http::Response> answer = co_await client_.fetch(request, longest_page, cancel);
+    Error error;
+    if (!answer) {
+      error = answer.error();
+    } else {
+      pacer_.note(bucket, *answer);
+      const bool redirect = is_redirect(answer->status);
+      if (answer->status == 200 || (redirect && redirects_wanted)) co_return answer;
+      if (redirect && ++hops <= most_hops) {
+        Result<std::string> next = next_hop(request.url, *answer);
+        if (!next) co_return next.error();
+        request = make_request(request.method, *next);
+        continue;
+      }
+      error = redirect ? Error(Kind::usage, what + " is redirected round in a circle")
+                       : to_error(what, *answer, !token_.empty());
+    }
+    Result<void> again = co_await wait_after(std::move(error), what, backoff, cancel);
+    if (!again) co_return again.error();
+  }
+}
+
+Result<std::string> HubClient::next_hop(const std::string& url, const http::Response& answer) const {
+  Result<std::string> next = http::resolve_reference(url, answer.headers.get("Location").value_or(""));
+  if (!next) return next.error().at("a redirect of the Hub");
+  if (origin_of_text(*next) == origin_) return next;
+  return Error(Kind::usage, "the Hub sends on to " + origin_of_text(*next) + "; set HF_ENDPOINT to use it");
+}
+
+Task<Result<void>> HubClient::wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel) {
+  const std::optional<Millis> delay = backoff.after(error);
+  if (!delay) co_return error;
+  ++progress_.retries;
+  observer_.retrying(RetryFacts{std::move(what), std::move(error), backoff.failures(), *delay});
+  co_await client_.reactor().sleep(*delay, cancel);
+  if (cancel.cancelled()) co_return cancel.error();
+  co_return Result<void>();
+}
+
+}  // namespace hfpour::hub

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/backoff.h"
+#include "base/secret.h"
+#include "http/client.h"
+#include "hub/info.h"
+#include "hub/link.h"
+#include "hub/pacer.h"
+#include "hub/repo_ref.h"
+#include "transfer/file_entry.h"
+#include "transfer/observer.h"
+
+namespace hfpour::hub {
+
+/// Questions to the Hub: which commit, which files, where are a file's bytes. Follows redirects inside the Hub's own
+/// origin, retries, keeps the rate limit; the token goes to that origin and nowhere else. Loop thread.
+class HubClient {
+ public:
+  /// `endpoint` has no trailing slash and may have a path. Checked by `check_endpoint`.
+  HubClient(http::Client& client, std::string endpoint, Secret token, Observer& observer, Random& random,
+            RetryPolicy patience, Progress& progress);
+
+  /// Errors: those of `to_error` of `hub/errors.h`, `forbidden` for a disabled repository.
+  Task<Result<RepoInfo>> info(RepoRef ref, CancelToken cancel);
+
+  /// Every page of the listing of a commit; gives the files `keep` likes. Errors also: `protocol` for pages that go
+  /// round in a circle or name a file twice.
+  Task<Result<std::vector<FileEntry>>> list(RepoRef ref, std::string commit, std::function<bool(const FileEntry&)> keep,
+                                            CancelToken cancel);
+
+  /// Where the bytes of `file` are: a bare question, never with a range (contract hub §3.4). Errors also: `integrity`
+  /// when the Hub's headers disagree with the listing.
+  Task<Result<Link>> resolve(const RepoRef& ref, const std::string& commit, const FileEntry& file, CancelToken cancel);
+
+  /// Reads a redirect that came where bytes were expected, as `resolve` does.
+  Result<Link> read_redirect(const RepoRef& ref, const std::string& commit, const FileEntry& file, const std::string& url,
+                             const http::Response& answer) const;
+
+  /// A GET of a link: with the token only if the link is on the Hub.
+  http::Request request_for(const Link& link) const;
+
+  http::Client& client() { return client_; }
+  Pacer& pacer() { return pacer_; }
+  Backoff new_backoff() { return Backoff(patience_, random_); }
+  bool has_token() const { return !token_.empty(); }
+
+  /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
+  Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel);
+
+ private:
+  /// A GET (or HEAD) on the Hub until it is answered with 200, or, with `redirects_wanted`, with any status below 400.
+  Task<Result<http::Response>> ask(http::Request request, std::string bucket, std::string what, bool redirects_wanted,
+                                   CancelToken cancel);
+  Result<std::string> next_hop(const std::string& url, const http::Response& answer) const;
+  http::Request make_request(std::string method, std::string url) const;
+  ResolveRequest resolve_request(const RepoRef& ref, const std::string& commit, const FileEntry& file,
+                                 const std::string& url) const;
+
+  http::Client& client_;
+  std::string endpoint_;
+  std::string origin_;
+  Secret token_;
+  Observer& observer_;
+  Random& random_;
+  RetryPolicy patience_;
+  Progress& progress_;
+  Pacer pacer_;
+};
+
+/// Checks `HF_ENDPOINT`: http or https, a host, no user info and no query; a trailing slash is taken off.
+/// Errors: `usage`.
+Result<std::string> check_endpoint(std::string_view endpoint);
+
+}  // namespace hfpour::hub

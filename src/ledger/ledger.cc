@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "ledger/ledger.h"
+
+#include <algorithm>
+
+namespace hfpour {
+namespace {
+
+constexpr std::string_view state_folder = ".hfpour/";
+constexpr std::string_view manifest_name = ".hfpour/manifest.json";
+constexpr std::string_view checkpoint_name = ".hfpour/checkpoint.json";
+constexpr Bytes longest_manifest = 256 * MiB;  ///< 100,000 files are about 30 MiB
+constexpr Millis checkpoint_interval{5'000};
+constexpr int checkpoint_share = 100;  ///< a checkpoint may cost one part in a hundred of the time
+
+}  // namespace
+
+const ListedObject* Found::object(std::string_view name) const {
+  const auto place = std::lower_bound(objects.begin(), objects.end(), name,
+                                      [](const ListedObject& o, std::string_view wanted) { return o.name < wanted; });
+  return place != objects.end() && place->name == name ? &*place : nullptr;
+}
+
+bool Found::holds(const Record& record) const {
+  const ListedObject* const there = object(record.file.path);
+  return there != nullptr && there->size == record.file.size && there->etag == record.stored.etag;
+}
+
+const Record* Found::proof(const FileEntry& file) const {
+  for (const std::optional<Manifest>* const document : {&checkpoint, &manifest}) {
+    if (!document->has_value()) continue;
+    const Record* const record = (*document)->find(file.path);
+    if (record == nullptr || record->file.size != file.size || !(record->file.hash == file.hash)) continue;
+    if (holds(*record)) return record;
+  }
+  return nullptr;
+}
+
+bool Found::satisfies(const Identity& wanted) const {
+  if (!manifest || !manifest->complete) return false;
+  Identity recorded = manifest->identity;
+  if (wanted.revision == manifest->commit) recorded.revision = wanted.revision;
+  if (!(recorded == wanted)) return false;
+  return std::ranges::all_of(manifest->files, [this](const Record& record) { return holds(record); });
+}
+
+Task<Result<Found>> Ledger::look(Identity wanted, CancelToken cancel) {
+  Found found;
+  Result<std::optional<Manifest>> manifest = co_await read(manifest_name, found.remarks, cancel);
+  if (!manifest) co_return manifest.error();
+  found.manifest = std::move(*manifest);
+  const auto keep = [&found](const ListedObject& object) {
+    if (!object.name.starts_with(state_folder)) found.objects.push_back(object);
+  };
+  Result<void> listed = co_await store_.list(keep, cancel);
+  if (!listed) co_return listed.error();
+  std::sort(found.objects.begin(), found.objects.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  if (found.satisfies(wanted)) co_return found;
+  Result<std::optional<Manifest>> checkpoint = co_await read(checkpoint_name, found.remarks, cancel);
+  if (!checkpoint) co_return checkpoint.error();
+  found.checkpoint = std::move(*checkpoint);
+  co_return found;
+}
+
+Task<Result<std::optional<Manifest>>> Ledger::read(std::string_view name, std::vector<std::string>& remarks,
+                                                   CancelToken cancel) {
+  Result<std::optional<std::string>> text = co_await store_.get(name, longest_manifest, cancel);
+  if (!text) co_return text.error();
+  std::optional<Manifest> found;
+  if (!text->has_value()) co_return found;
+  Result<Manifest> manifest = read_manifest(**text);
+  if (manifest) {
+    found = std::move(*manifest);
+  } else {
+    remarks.push_back(std::string(name) + " is not used: " + manifest.error().sentence);
+  }
+  co_return found;
+}
+
+void Ledger::begin(Identity identity, std::string commit, std::vector<Record> kept) {
+  current_.identity = std::move(identity);
+  current_.commit = std::move(commit);
+  current_.complete = false;
+  current_.files = std::move(kept);
+  dirty_ = false;
+}
+
+void Ledger::stored(const FileEntry& file, StoredFile facts) {
+  current_.files.push_back(Record{file, std::move(facts)});
+  dirty_ = true;
+}
+
+Task<Result<void>> Ledger::keep_checkpoint(CancelToken cancel) {
+  Millis pause = checkpoint_interval;
+  while (true) {
+    co_await reactor_.sleep(pause, cancel);
+    if (cancel.cancelled()) co_return Result<void>();
+    const SteadyTime begun = reactor_.clock().now();
+    const Result<void> saved = co_await save_checkpoint(cancel);
+    const Millis took = std::chrono::duration_cast<Millis>(reactor_.clock().now() - begun);
+    pause = saved ? std::max(checkpoint_interval, took * checkpoint_share) : checkpoint_interval;
+  }
+}
+
+Task<Result<void>> Ledger::save_checkpoint(CancelToken cancel) {
+  if (!dirty_) co_return Result<void>();
+  dirty_ = false;
+  sort_files();
+  Result<void> put = co_await store_.put(checkpoint_name, write_manifest(current_), cancel);
+  if (!put) dirty_ = true;
+  co_return put;
+}
+
+Task<Result<void>> Ledger::seal(CancelToken cancel) {
+  current_.complete = true;
+  sort_files();
+  Result<void> put = co_await store_.put(manifest_name, write_manifest(current_), cancel);
+  if (!put) co_return put.error().at("writing the manifest");
+  // A checkpoint left behind does no harm: the manifest is looked at first.
+  const Result<void> removed = co_await store_.remove(checkpoint_name, cancel);
+  (void)removed;
+  co_return Result<void>();
+}
+
+void Ledger::sort_files() {
+  std::sort(current_.files.begin(), current_.files.end(),
+            [](const Record& a, const Record& b) { return a.file.path < b.file.path; });
+}
+
+}  // namespace hfpour

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/manifest.h"
+#include "loop/reactor.h"
+#include "transfer/records.h"
+#include "transfer/store.h"
+
+namespace hfpour {
+
+/// What the bucket remembers and what it holds, as found at the start of a run.
+struct Found {
+  std::optional<Manifest> manifest;
+  std::optional<Manifest> checkpoint;
+  std::vector<ListedObject> objects;    ///< ascending by name, state objects left out
+  std::vector<std::string> remarks;     ///< such as "the manifest is damaged and is not used"
+
+  /// The object of that name; null when there is none.
+  const ListedObject* object(std::string_view name) const;
+  /// True when the record's object is there with the recorded size and ETag.
+  bool holds(const Record& record) const;
+  /// The newest record of `file` that proves its bytes are in the bucket; null when there is none.
+  const Record* proof(const FileEntry& file) const;
+  /// True when the manifest says that everything `wanted` asks for is there, and the listing shows it.
+  bool satisfies(const Identity& wanted) const;
+};
+
+/// Reads and writes the state objects below `.hfpour/`: the checkpoint as files finish, the manifest last. Loop thread.
+class Ledger final : public Records {
+ public:
+  Ledger(Reactor& reactor, Store& store) : reactor_(reactor), store_(store) {}
+
+  /// Reads the manifest, the checkpoint if the manifest does not do, and lists the objects.
+  Task<Result<Found>> look(Identity wanted, CancelToken cancel);
+
+  /// Begins the record of a run; `kept` are files that are already there.
+  void begin(Identity identity, std::string commit, std::vector<Record> kept);
+  void stored(const FileEntry& file, StoredFile facts) override;
+
+  /// Writes the checkpoint now and then until cancelled. Trouble with it is no reason to stop: it is tried again.
+  Task<Result<void>> keep_checkpoint(CancelToken cancel);
+  /// Writes the checkpoint once, if something is new.
+  Task<Result<void>> save_checkpoint(CancelToken cancel);
+  /// All is done: writes the manifest, drops the checkpoint.
+  Task<Result<void>> seal(CancelToken cancel);
+
+ private:
+  Task<Result<std::optional<Manifest>>> read(std::string_view name, std::vector<std::string>& remarks, CancelToken cancel);
+  void sort_files();
+
+  Reactor& reactor_;
+  Store& store_;
+  Manifest current_;
+  bool dirty_ = false;
+};
+
+}  // namespace hfpour

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <curl/curl.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/clock.h"
+#include "loop/cancel.h"
+#include "loop/task.h"
+
+namespace hfpour {
+
+/// Told when its easy handle has finished.
+class Completion {
+ public:
+  virtual ~Completion() = default;
+  virtual void on_done(CURLcode code) = 0;
+};
+
+/// The loop: one libcurl multi handle, timers, the ready queue, a mailbox for other threads.
+///
+/// Everything mutable in the program belongs to the thread that calls `run`; only `post` may be called from another.
+class Reactor {
+ public:
+  explicit Reactor(const Clock& clock);
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+  ~Reactor();
+
+  const Clock& clock() const { return clock_; }
+  ReadyQueue& ready() { return ready_; }
+
+  /// Runs the loop until `task` is done and gives its result.
+  template <class T>
+  T run(Task<T> task) {
+    task.start(ready_);
+    for (turn(); !task.done(); turn()) wait_for_something();
+    return task.take();
+  }
+
+  /// Hands a prepared easy handle to the multi; `completion` is called once, unless `remove` comes first.
+  void add(CURL* easy, Completion& completion);
+  void remove(CURL* easy);
+
+  /// Calls `call` on the loop in its next turn. Any thread.
+  void post(std::function<void()> call);
+  /// Calls `call` on the loop, outside every libcurl callback.
+  void soon(std::function<void()> call) { soon_.push_back(std::move(call)); }
+
+  using TimerId = std::multimap<SteadyTime, std::function<void()>>::iterator;
+  TimerId at(SteadyTime when, std::function<void()> call) { return timers_.emplace(when, std::move(call)); }
+  void forget(TimerId timer) { timers_.erase(timer); }
+
+  /// Calls `readable` when `fd` has input. The descriptor stays the caller's.
+  void watch(int fd, std::function<void()> readable);
+
+  /// Suspends for `delay`, or until `cancel` (look at the token afterwards).
+  class Sleep {
+   public:
+    Sleep(Reactor& reactor, Millis delay, CancelToken cancel) : reactor_(reactor), delay_(delay), cancel_(cancel) {}
+    bool await_ready() const { return delay_.count() <= 0 || cancel_.cancelled(); }
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> handle) {
+      waiter_.handle = handle;
+      waiter_.queue = handle.promise().queue;
+      arm();
+    }
+    void await_resume() const {}
+
+   private:
+    void arm();
+    Reactor& reactor_;
+    Millis delay_;
+    CancelToken cancel_;
+    Waiter waiter_;
+    TimerId timer_;
+    CancelRegistration registration_;
+  };
+  Sleep sleep(Millis delay, CancelToken cancel) { return Sleep(*this, delay, cancel); }
+
+ private:
+  struct Watched {
+    int fd;
+    std::function<void()> readable;
+  };
+
+  void turn();
+  void run_calls();
+  void run_timers();
+  void collect_finished();
+  void wait_for_something();
+
+  const Clock& clock_;
+  ReadyQueue ready_;
+  CURLM* multi_ = nullptr;
+  std::multimap<SteadyTime, std::function<void()>> timers_;
+  std::vector<std::function<void()>> soon_;
+  std::vector<Watched> watched_;
+
+  std::mutex mutex_;
+  struct {
+    std::vector<std::function<void()>> mail;
+  } locked_;  ///< only under `mutex_`
+};
+
+}  // namespace hfpour

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Wiring and nothing more: read the options, make what a run needs, run it, say how it ended.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <random>
+#include <span>
+
+#include "cli/console.h"
+#include "cli/environment.h"
+#include "cli/exit_status.h"
+#include "cli/format.h"
+#include "cli/help.h"
+#include "cli/options.h"
+#include "loop/signals.h"
+#include "run/run.h"
+#include "run/settings.h"
+
+namespace hfpour {
+namespace {
+
+void say(const std::string& text) {
+  std::fputs((text + "\n").c_str(), stdout);
+  std::fflush(stdout);
+}
+
+int refuse(const Error& error) {
+  std::fprintf(stderr, "hfpour: %s\n", error.sentence.c_str());
+  return cli::exit_status(error.kind);
+}
+
+cli::ConsoleSettings console_settings(const cli::Options& options) {
+  cli::ConsoleSettings settings;
+  settings.quiet = options.quiet;
+  settings.progress = options.progress;
+  settings.terminal = isatty(STDERR_FILENO) == 1;
+  settings.format = options.log_format;
+  return settings;
+}
+
+/// Runs to the end and gives the exit status.
+int pour(const cli::Options& options, const run::Settings& settings, Signals& signals) {
+  const SystemClock clock;
+  const SteadyTime begun = clock.now();
+  const std::unique_ptr<spdlog::logger> log = make_logger(options.log_format, options.log_level);
+  for (const std::string& warning : options.warnings) log->warn(warning);
+  Progress progress;
+  Random random(std::random_device{}());
+  cli::Console console(*log, stderr, progress, console_settings(options), begun);
+  Reactor reactor(clock);
+  CancelSource stop;
+  int stopped_by = 0;
+  signals.deliver_to(reactor, [&stop, &stopped_by](int number) {
+    if (stopped_by != 0) _exit(128 + number);
+    stopped_by = number;
+    stop.cancel(Error(Kind::cancelled, number == SIGTERM ? "terminated" : "interrupted"));
+  });
+
+  run::Run run(settings, reactor, console, progress, random);
+  const Result<void> done = reactor.run(run.go(stop.token()));
+
+  cli::Outcome outcome = run.outcome();
+  outcome.took = std::chrono::duration_cast<Millis>(clock.now() - begun);
+  outcome.peak_memory = cli::peak_resident();
+  outcome.retries = progress.retries;
+  if (!done) {
+    outcome.status = cli::Status::failed;
+    outcome.error = done.error();
+    outcome.exit = stopped_by != 0 ? 128 + stopped_by : cli::exit_status(done.error().kind);
+  }
+  console.finish(outcome);
+  if (!done) log->error(cli::shown_text(done.error().describe()));
+  const std::string line = cli::result_line(outcome, options.json);
+  if (!line.empty()) say(line);
+  return outcome.exit;
+}
+
+int run_program(std::span<const char* const> arguments) {
+  const Result<cli::Options> options = cli::read_options(arguments, cli::Environment::from(environ));
+  if (!options) return refuse(options.error());
+  if (options->action == cli::Action::help) {
+    say(cli::help_text());
+    return 0;
+  }
+  if (options->action == cli::Action::version) {
+    say("hfpour " HFPOUR_VERSION);
+    return 0;
+  }
+  const Result<run::Settings> settings = run::check(*options);
+  if (!settings) return refuse(settings.error());
+  Signals signals({SIGTERM, SIGINT});
+  return pour(*options, *settings, signals);
+}
+
+}  // namespace
+}  // namespace hfpour
+
+int main(int argc, char** argv) {
+  return hfpour::run_program(std::span<const char* const>(argv, static_cast<std::size_t>(argc)));
+}

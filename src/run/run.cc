@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+#include "run/run.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <fstream>
+#include <thread>
+
+#include "base/text.h"
+#include "hub/file_source.h"
+#include "loop/deadline.h"
+#include "loop/task_group.h"
+#include "s3/multipart_sink.h"
+
+namespace hfpour::run {
+namespace {
+
+constexpr Millis tick_interval{200};
+constexpr Millis save_deadline{5'000};
+constexpr Bytes warm_up = 3 * MiB;  ///< TLS sessions, thread stacks, code not yet run when the plan is made
+
+http::Leg make_leg(const Settings& settings, Millis stall_limit) {
+  http::Leg leg;
+  leg.user_agent = "hfpour/" HFPOUR_VERSION;
+  leg.ca_bundle = settings.ca_bundle;
+  leg.stall_limit = stall_limit;
+  return leg;
+}
+
+/// Resident memory of this process now. `/proc/self/statm` counts pages.
+Bytes resident_now() {
+  std::ifstream statm("/proc/self/statm");
+  Bytes total = 0;
+  Bytes resident = 0;
+  statm >> total >> resident;
+  return resident * 4 * KiB;
+}
+
+unsigned hash_threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 8U); }
+
+/// Looks at the lanes and shows the progress, five times a second.
+Task<Result<void>> keep_ticking(Reactor& reactor, cli::Console& console, Job& job, CancelToken cancel) {
+  while (!cancel.cancelled()) {
+    job.sample();
+    console.tick(reactor.clock().now());
+    co_await reactor.sleep(tick_interval, cancel);
+  }
+  co_return Result<void>();
+}
+
+/// Runs the job, then ends what runs beside it.
+Task<Result<void>> run_job(Job& job, CancelSource& beside, CancelToken cancel) {
+  Result<void> done = co_await job.run(cancel);
+  beside.cancel();
+  co_return done;
+}
+
+}  // namespace
+
+Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Progress& progress, Random& random)
+    : settings_(settings), reactor_(reactor), console_(console), progress_(progress), random_(random),
+      hub_leg_(reactor, make_leg(settings, std::chrono::seconds(60))),
+      store_leg_(reactor, make_leg(settings, std::chrono::seconds(120))),
+      hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, RetryPolicy(), progress),
+      bucket_(store_leg_, settings.location, settings.credentials, console, random, RetryPolicy(), progress),
+      store_(bucket_, settings.base), ledger_(reactor, store_) {
+  outcome_.uri = settings.uri();
+  outcome_.repo = settings.repo.id;
+  outcome_.type = hub::to_string(settings.repo.type);
+  outcome_.revision = settings.repo.revision;
+}
+
+Task<Result<void>> Run::go(CancelToken cancel) {
+  Result<Found> found = co_await ledger_.look(settings_.identity(), cancel);
+  if (!found) co_return found.error();
+  for (const std::string& remark : found->remarks) console_.remark(remark);
+  if (!settings_.refresh && found->satisfies(settings_.identity())) {
+    note_present(*found);
+    co_return Result<void>();
+  }
+  Result<Work> work = co_await ask_hub(*found, cancel);
+  if (!work) co_return work.error();
+  *found = Found();  // the listing of the bucket is not needed any more, and may be long
+  Result<MemoryPlan> plan = plan_lanes(*work);
+  if (!plan) co_return plan.error();
+  console_.planned(plan_facts(*work, *plan));
+  if (settings_.dry_run) {
+    outcome_.status = cli::Status::planned;
+    co_return Result<void>();
+  }
+  Result<void> poured = co_await pour(*work, *plan, cancel);
+  co_return poured;
+}
+
+void Run::note_present(const Found& found) {
+  outcome_.status = cli::Status::present;
+  outcome_.commit = found.manifest->commit;
+  outcome_.files = found.manifest->files.size();
+  for (const Record& record : found.manifest->files) outcome_.bytes += record.file.size;
+}
+
+Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
+  Result<hub::RepoInfo> info = co_await hub_.info(settings_.repo, cancel);
+  if (!info) co_return info.error();
+  info_ = *info;
+  canonical_ = settings_.repo;
+  canonical_.id = info_.id;
+  outcome_.commit = info_.commit;
+  if (info_.id != settings_.repo.id) console_.remark(fmt::format("'{}' is called '{}' today", settings_.repo.id, info_.id));
+
+  Work work;
+  const auto keep = [this](const FileEntry& file) { return settings_.selection.keeps(file.path); };
+  Result<std::vector<FileEntry>> files = co_await hub_.list(canonical_, info_.commit, keep, cancel);
+  if (!files) co_return files.error();
+  work.files = std::move(*files);
+  if (work.files.empty()) {
+    co_return Error(Kind::empty_selection,
+                    fmt::format("no file of {} is selected by {}", hub::to_string(canonical_), settings_.selection.describe()));
+  }
+  Result<void> harmless = check_paths(work.files);
+  if (!harmless) co_return harmless.error();
+  split(work, found);
+  Result<void> allowed = co_await check_access(work, cancel);
+  if (!allowed) co_return allowed.error();
+  co_return work;
+}
+
+/// Paths from the Hub become keys: one that is not harmless ends the run before anything is written.
+Result<void> Run::check_paths(const std::vector<FileEntry>& files) const {
+  for (const FileEntry& file : files) {
+    const Result<void> good = s3::check_key(settings_.base + file.path);
+    if (!good) return Error(Kind::forbidden, good.error().sentence);
+    if (file.path == ".hfpour" || file.path.starts_with(".hfpour/")) {
+      return Error(Kind::forbidden, "the repository has a file '" + printable(file.path) + "', where hfpour keeps its state");
+    }
+  }
+  return {};
+}
+
+void Run::split(Work& work, const Found& found) const {
+  for (const FileEntry& file : work.files) {
+    if (const Record* const proof = found.proof(file)) {
+      work.kept.push_back(*proof);
+    } else {
+      work.to_pour.push_back(&file);
+    }
+  }
+}
+
+/// A gated or private repository lists its files to many who may not read them: ask for one before any upload begins.
+Task<Result<void>> Run::check_access(const Work& work, CancelToken cancel) {
+  const bool closed = info_.is_private || info_.gated != hub::Gated::no;
+  if (!closed) co_return Result<void>();
+  for (const FileEntry* const file : work.to_pour) {
+    if (file->size == 0) continue;
+    const Result<hub::Link> link = co_await hub_.resolve(canonical_, info_.commit, *file, cancel);
+    if (!link) co_return link.error();
+    break;
+  }
+  co_return Result<void>();
+}
+
+Result<MemoryPlan> Run::plan_lanes(const Work& work) const {
+  MemoryNeed need;
+  need.ceiling = settings_.memory;
+  // What is recorded of each stored file (hash, ETag, sums of the parts) is written while the rings still stand.
+  Bytes records = 0;
+  for (const FileEntry& file : work.files) records += 512 + file.size / settings_.part_size * 120;
+  need.resident = resident_now() + warm_up + records;
+  need.lanes = settings_.lanes;
+  need.part_size = settings_.part_size;
+  for (const FileEntry* const file : work.to_pour) {
+    ++(file->size > settings_.part_size ? need.large_files : need.small_files);
+  }
+  return plan_memory(need);
+}
+
+PlanFacts Run::plan_facts(const Work& work, const MemoryPlan& plan) const {
+  PlanFacts facts;
+  facts.files = work.files.size();
+  for (const FileEntry& file : work.files) facts.bytes += file.size;
+  facts.present_files = work.kept.size();
+  for (const Record& record : work.kept) facts.present_bytes += record.file.size;
+  facts.commit = info_.commit;
+  facts.lanes = plan.lanes;
+  facts.ring_bytes = plan.ring_bytes;
+  return facts;
+}
+
+Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken cancel) {
+  outcome_.files = work.files.size();
+  for (const FileEntry& file : work.files) outcome_.bytes += file.size;
+  progress_.total_files = work.to_pour.size();
+  for (const FileEntry* const file : work.to_pour) progress_.total_bytes += file->size;
+  ledger_.begin(settings_.identity(), info_.commit, std::move(work.kept));
+
+  Result<void> moved = co_await move_bytes(work, plan, cancel);
+  outcome_.poured_files = progress_.done_files;
+  outcome_.poured_bytes = progress_.stored_bytes;
+  outcome_.limit = cli::main_limit(progress_.samples);
+  if (!moved) {
+    const Result<void> saved = co_await save_what_is_done();
+    if (!saved) console_.remark("the checkpoint could not be written: " + saved.error().describe());
+    co_return moved;
+  }
+  Result<void> sealed = co_await ledger_.seal(cancel);
+  if (sealed) outcome_.status = cli::Status::poured;
+  co_return sealed;
+}
+
+Task<Result<void>> Run::move_bytes(const Work& work, const MemoryPlan& plan, CancelToken cancel) {
+  if (work.to_pour.empty()) co_return Result<void>();
+  hub_leg_.set_buffers(static_cast<long>(plan.receive_window), 0);
+  store_leg_.set_buffers(0, static_cast<long>(plan.send_buffer));
+  Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.lanes, plan.ring_bytes);
+  if (!pool) co_return pool.error();
+  HashWorkers hashers(reactor_, hash_threads());
+  hub::FileSource source(hub_, canonical_, info_.commit);
+  s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit});
+  const Services services{reactor_, hashers, source, sink, ledger_, console_, progress_, random_, settings_.check_md5,
+                          RetryPolicy()};
+  Job job(services, work.to_pour, plan, settings_.part_size, **pool);
+  CancelSource beside(cancel);
+  TaskGroup group(reactor_.ready(), cancel);
+  group.spawn(run_job(job, beside, group.token()));
+  group.spawn(keep_ticking(reactor_, console_, job, beside.token()));
+  group.spawn(ledger_.keep_checkpoint(beside.token()));
+  Result<void> done = co_await group.join();
+  co_return done;
+}
+
+Task<Result<void>> Run::save_what_is_done() {
+  Deadline deadline(reactor_, save_deadline);
+  Result<void> saved = co_await ledger_.save_checkpoint(deadline.token());
+  co_return saved;
+}
+
+}  // namespace hfpour::run

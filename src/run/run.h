@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/format.h"
+#include "http/client.h"
+#include "hub/hub_client.h"
+#include "ledger/ledger.h"
+#include "run/settings.h"
+#include "s3/bucket.h"
+#include "s3/object_store.h"
+#include "transfer/job.h"
+#include "transfer/memory_plan.h"
+
+namespace hfpour::run {
+
+/// One run: is it there already? what does the Hub have? pour what is missing, write the manifest. Wires the adapters to
+/// the core; decides nothing about single bytes. Loop thread.
+class Run {
+ public:
+  /// Everything lent here outlives the run.
+  Run(const Settings& settings, Reactor& reactor, cli::Console& console, Progress& progress, Random& random);
+
+  /// Fills `outcome` as it goes, so that a failure says how far it came. Errors: the one that ended the run.
+  Task<Result<void>> go(CancelToken cancel);
+
+  const cli::Outcome& outcome() const { return outcome_; }
+
+ private:
+  /// The listing, split into what the bucket already holds and what must be moved.
+  struct Work {
+    std::vector<FileEntry> files;
+    std::vector<const FileEntry*> to_pour;
+    std::vector<Record> kept;
+  };
+
+  void note_present(const Found& found);
+  Task<Result<Work>> ask_hub(const Found& found, CancelToken cancel);
+  Result<void> check_paths(const std::vector<FileEntry>& files) const;
+  void split(Work& work, const Found& found) const;
+  Task<Result<void>> check_access(const Work& work, CancelToken cancel);
+  Result<MemoryPlan> plan_lanes(const Work& work) const;
+  Task<Result<void>> pour(Work& work, const MemoryPlan& plan, CancelToken cancel);
+  Task<Result<void>> move_bytes(const Work& work, const MemoryPlan& plan, CancelToken cancel);
+  Task<Result<void>> save_what_is_done();
+  PlanFacts plan_facts(const Work& work, const MemoryPlan& plan) const;
+
+  const Settings& settings_;
+  Reactor& reactor_;
+  cli::Console& console_;
+  Progress& progress_;
+  Random& random_;
+  http::Client hub_leg_;
+  http::Client store_leg_;
+  hub::HubClient hub_;
+  s3::Bucket bucket_;
+  s3::ObjectStore store_;
+  Ledger ledger_;
+  hub::RepoRef canonical_;  ///< the name the Hub uses today
+  hub::RepoInfo info_;
+  cli::Outcome outcome_;
+};
+
+}  // namespace hfpour::run

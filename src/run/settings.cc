@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "run/settings.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/text.h"
+#include "hub/hub_client.h"
+
+namespace hfpour::run {
+namespace {
+
+/// A pattern that matches exactly `path`.
+std::string literal_pattern(std::string_view path) {
+  std::string pattern;
+  for (const char c : path) {
+    if (c == '*' || c == '?' || c == '[') {
+      pattern += std::string("[") + c + "]";
+    } else {
+      pattern += c;
+    }
+  }
+  return pattern;
+}
+
+Result<hub::RepoRef> read_repo(const cli::Options& options) {
+  Result<hub::RepoRef> repo = hub::parse_repo_ref(options.source);
+  if (!repo || options.revision.empty()) return repo;
+  if (repo->revision_given && repo->revision != options.revision) {
+    return Error(Kind::usage, fmt::format("two revisions are asked for: '{}' in the source and '{}' beside it",
+                                          printable(repo->revision), printable(options.revision)));
+  }
+  const Result<void> good = hub::check_revision(options.revision);
+  if (!good) return good.error();
+  repo->revision = options.revision;
+  repo->revision_given = true;
+  return repo;
+}
+
+Result<hub::Selection> read_selection(const cli::Options& options, const hub::RepoRef& repo) {
+  if (!repo.path.empty()) {
+    if (options.include || options.exclude || !options.preset.empty()) {
+      return Error(Kind::usage, "a source that names one file takes no patterns besides");
+    }
+    return hub::Selection(std::vector<std::string>{literal_pattern(repo.path)}, {});
+  }
+  if (!options.preset.empty() && !options.include && !options.exclude) return hub::Selection::preset(options.preset);
+  if (!options.preset.empty() && options.include) {
+    return Error(Kind::usage, "--preset and --include exclude each other");
+  }
+  return hub::Selection(options.include, options.exclude.value_or(std::vector<std::string>()));
+}
+
+struct Place {
+  std::string bucket;
+  std::string prefix;
+};
+
+Result<Place> read_place(const cli::Options& options) {
+  Place place{options.bucket, options.prefix};
+  if (!options.destination.empty()) {
+    Result<s3::Destination> destination = s3::parse_destination(options.destination);
+    if (!destination) return destination.error();
+    place.bucket = destination->bucket;
+    if (destination->prefix) place.prefix = *destination->prefix;
+  }
+  const Result<void> good = s3::check_bucket(place.bucket);
+  if (!good) return good.error();
+  Result<std::string> prefix = s3::normalise_prefix(place.prefix);
+  if (!prefix) return prefix.error();
+  place.prefix = *prefix;
+  return place;
+}
+
+Result<s3::Location> read_location(const cli::Options& options, const std::string& bucket) {
+  if (!options.region.empty()) {
+    const Result<void> good = s3::check_region(options.region);
+    if (!good) return good.error();
+  }
+  s3::Endpoint endpoint = s3::default_endpoint(options.region.empty() ? "us-east-1" : options.region);
+  if (!options.endpoint_url.empty()) {
+    Result<s3::Endpoint> parsed = s3::parse_endpoint(options.endpoint_url);
+    if (!parsed) return parsed.error();
+    endpoint = *parsed;
+  }
+  const std::string region = options.region.empty() ? s3::guess_region(endpoint) : options.region;
+  switch (options.addressing) {
+    case cli::Addressing::automatic: break;
+    case cli::Addressing::path: return s3::Location(endpoint, bucket, region, s3::Addressing::path);
+    case cli::Addressing::virtual_host: return s3::Location(endpoint, bucket, region, s3::Addressing::virtual_host);
+  }
+  return s3::Location(endpoint, bucket, region);
+}
+
+Result<void> check_ca_bundle(const cli::CaBundle& bundle) {
+  if (bundle.path.empty() || access(bundle.path.c_str(), R_OK) == 0) return {};
+  return Error(Kind::usage, fmt::format("the CA file '{}' ({}) cannot be read", printable(bundle.path), bundle.origin));
+}
+
+}  // namespace
+
+Identity Settings::identity() const {
+  return Identity{repo.id, std::string(hub::to_string(repo.type)), repo.revision, selection.describe()};
+}
+
+Result<Settings> check(const cli::Options& options) {
+  Result<hub::RepoRef> repo = read_repo(options);
+  if (!repo) return repo.error();
+  Result<hub::Selection> selection = read_selection(options, *repo);
+  if (!selection) return selection.error();
+  Result<Place> place = read_place(options);
+  if (!place) return place.error();
+  Result<s3::Location> location = read_location(options, place->bucket);
+  if (!location) return location.error();
+  Result<std::string> hub_endpoint = hub::check_endpoint(options.hub_endpoint);
+  if (!hub_endpoint) return hub_endpoint.error();
+  const Result<void> ca = check_ca_bundle(options.ca_bundle);
+  if (!ca) return ca.error();
+
+  Settings settings{std::move(*repo), std::move(*selection), std::move(*hub_endpoint), options.hf_token,
+                    std::move(*location), "", {}, options.ca_bundle.path};
+  settings.base = place->prefix + settings.repo.id + "/";
+  settings.credentials = s3::Credentials{options.credentials.access_key_id, options.credentials.secret,
+                                         options.credentials.session_token};
+  settings.memory = options.memory > 0 ? options.memory : default_ceiling();
+  settings.lanes = static_cast<unsigned>(options.lanes);
+  settings.part_size = options.part_size;
+  settings.check_md5 = options.upload_check == cli::UploadCheck::md5;
+  settings.refresh = options.refresh;
+  settings.dry_run = options.dry_run;
+  return settings;
+}
+
+Bytes default_ceiling() {
+  // Inside a container these are the container's own: cgroup v2, then v1.
+  for (const char* const path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(path);
+    std::string text;
+    if (!std::getline(file, text)) continue;
+    const std::optional<Bytes> limit = parse_decimal(trim(text));
+    if (limit && *limit > 0) return std::max(cli::min_memory, std::min(cli::default_memory, *limit / 2));
+  }
+  return cli::default_memory;
+}
+
+}  // namespace hfpour::run

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "cli/options.h"
+#include "hub/repo_ref.h"
+#include "hub/selection.h"
+#include "ledger/manifest.h"
+#include "s3/credentials.h"
+#include "s3/location.h"
+
+namespace hfpour::run {
+
+/// The options, understood and found good: what a run works with.
+struct Settings {
+  hub::RepoRef repo;
+  hub::Selection selection;
+  std::string hub_endpoint;
+  Secret hf_token;
+  s3::Location location;
+  std::string base;  ///< key prefix of the repository's place, ending with `/`
+  s3::Credentials credentials;
+  std::string ca_bundle;
+  Bytes memory = 0;
+  unsigned lanes = 0;
+  Bytes part_size = 0;
+  bool check_md5 = true;
+  bool refresh = false;
+  bool dry_run = false;
+
+  Identity identity() const;
+  /// `s3://bucket/prefix/owner/name/`
+  std::string uri() const { return location.uri(base); }
+};
+
+/// Checks everything that can be checked without asking anybody. Errors: `usage`, one sentence naming the value and the
+/// rule.
+Result<Settings> check(const cli::Options& options);
+
+/// The default ceiling: `cli::default_memory`, or half of what the cgroup allows if that is less.
+Bytes default_ceiling();
+
+}  // namespace hfpour::run

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "s3/bucket.h"
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "http/exchange.h"
+#include "s3/errors.h"
+
+namespace hfpour::s3 {
+
+Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel) {
+  Backoff backoff = new_backoff();
+  const std::string what = call.key.empty() ? call.operation : call.operation + " of '" + printable(call.key) + "'";
+  while (true) {
+    Result<http::Response> answer = co_await once(call, nullptr, cancel);
+    if (answer) co_return answer;
+    Result<void> again = co_await wait_after(answer.error(), what, backoff, cancel);
+    if (!again) co_return again.error();
+  }
+}
+
+Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, CancelToken cancel) {
+  bool mended = false;
+  while (true) {
+    http::Exchange exchange(client_, sign_call(call, outlet != nullptr));
+    exchange.limit_body(call.answer_limit);
+    if (outlet != nullptr) exchange.send_from(*outlet);
+    Result<http::Response> answer = co_await exchange.run(cancel);
+    if (!answer) co_return answer.error();
+    if (answer->status / 100 == 2) co_return answer;
+    const bool again = !mended && mend(*answer) && (outlet == nullptr || outlet->rewind());
+    if (!again) co_return to_error(call.operation, *answer);
+    mended = true;
+  }
+}
+
+Task<Result<void>> Bucket::wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel) {
+  const std::optional<Millis> delay = backoff.after(error);
+  if (!delay) co_return error;
+  ++progress_.retries;
+  observer_.retrying(RetryFacts{std::move(what), std::move(error), backoff.failures(), *delay});
+  co_await client_.reactor().sleep(*delay, cancel);
+  if (cancel.cancelled()) co_return cancel.error();
+  co_return Result<void>();
+}
+
+http::Request Bucket::sign_call(const Call& call, bool streamed) const {
+  SigningInput input;
+  input.method = call.method;
+  input.host = location_.signing_host();
+  input.path = location_.path(call.key);
+  input.query = call.query;
+  input.headers = call.headers;
+  input.payload_token = streamed ? std::string(unsigned_payload) : sha256_hex(as_view(call.body));
+  input.region = location_.region();
+  input.time = server_time();
+  Signed made = sign(input, credentials_);
+  return http::Request{call.method, location_.url(made.target), std::move(made.headers), call.body};
+}
+
+/// Takes from a refusal what makes the next attempt better. True when something was learnt.
+bool Bucket::mend(const http::Response& answer) {
+  switch (remedy_for(answer, server_time())) {
+    case Remedy::fix_clock: {
+      const std::optional<std::chrono::seconds> offset = s3::clock_offset(answer, server_time());
+      if (!offset) return false;
+      clock_offset_ += *offset;
+      observer_.remark(fmt::format("this machine's clock is {} s off the store's; signing with the store's",
+                                   clock_offset_.count()));
+      return true;
+    }
+    case Remedy::learn_region: {
+      const std::optional<std::string> region = learned_region(answer);
+      if (!region || *region == location_.region()) return false;
+      observer_.remark(fmt::format("the bucket is in region {}", *region));
+      location_ = location_.in_region(*region);
+      return true;
+    }
+    case Remedy::refresh_credentials:
+    case Remedy::resend_part:
+    case Remedy::drop_header:
+    case Remedy::none: return false;
+  }
+  return false;
+}
+
+}  // namespace hfpour::s3

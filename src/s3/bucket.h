@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "base/backoff.h"
+#include "base/random.h"
+#include "buffer/flow.h"
+#include "http/client.h"
+#include "s3/credentials.h"
+#include "s3/location.h"
+#include "s3/sigv4.h"
+#include "transfer/observer.h"
+
+namespace hfpour::s3 {
+
+/// One call to the store, before it is signed.
+struct Call {
+  std::string operation;  ///< S3's name, such as `UploadPart`
+  std::string method;
+  std::string key;        ///< decoded; empty = the bucket itself
+  Query query;
+  http::Headers headers;  ///< besides those the signature makes
+  std::string body;       ///< small; its SHA-256 is signed
+  Bytes answer_limit = 64 * KiB;
+};
+
+/// Signed requests to one bucket. Learns the store's clock and region as it goes. Loop thread.
+class Bucket {
+ public:
+  Bucket(http::Client& client, Location location, Credentials credentials, Observer& observer, Random& random,
+         RetryPolicy patience, Progress& progress)
+      : client_(client), location_(std::move(location)), credentials_(std::move(credentials)), observer_(observer),
+        random_(random), patience_(patience), progress_(progress) {}
+
+  /// Sends the call until it succeeds (2xx), fails for good, or the patience is used up. For calls that may be repeated.
+  Task<Result<http::Response>> call(Call call, CancelToken cancel);
+
+  /// Sends the call once; a wrong clock or region is mended and the call sent again if its body still can be.
+  /// `outlet` is the body when it is not null: it is sent unsigned, since its hash is not known yet; over http as well,
+  /// where the part's MD5 guards it instead.
+  Task<Result<http::Response>> once(const Call& call, Outlet* outlet, CancelToken cancel);
+
+  /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
+  Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel);
+
+  Backoff new_backoff() { return Backoff(patience_, random_); }
+  std::string uri(std::string_view key) const { return location_.uri(key); }
+
+ private:
+  http::Request sign_call(const Call& call, bool streamed) const;
+  bool mend(const http::Response& answer);
+  WallTime server_time() const { return client_.reactor().clock().wall() + clock_offset_; }
+
+  http::Client& client_;
+  Location location_;
+  Credentials credentials_;
+  Observer& observer_;
+  Random& random_;
+  RetryPolicy patience_;
+  Progress& progress_;
+  std::chrono::seconds clock_offset_{0};
+};
+
+}  // namespace hfpour::s3

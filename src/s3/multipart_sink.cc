@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include "s3/multipart_sink.h"
+
+#include <fmt/core.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <variant>
+
+#include "base/text.h"
+#include "s3/errors.h"
+#include "s3/xml.h"
+
+namespace hfpour::s3 {
+namespace {
+
+// Amazon S3 User Guide, "multipart upload limits"; the same at Ceph RGW, R2 and B2 (contract s3 §4.1).
+constexpr SinkLimits s3_limits{5 * MiB, 5 * GiB, 10'000};
+
+constexpr std::string_view hash_note = "x-amz-meta-hf-hash";
+
+std::string base64(const std::vector<std::byte>& bytes) {
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
+
+std::string note_of(const ContentHash& hash) { return fmt::format("{}:{}", to_string(hash.kind), to_hex(hash)); }
+
+struct ContentType {
+  std::string_view ending;
+  std::string_view type;
+};
+constexpr std::array<ContentType, 6> content_types = {{{".json", "application/json"},
+                                                       {".md", "text/markdown; charset=utf-8"},
+                                                       {".txt", "text/plain; charset=utf-8"},
+                                                       {".py", "text/x-python; charset=utf-8"},
+                                                       {".png", "image/png"},
+                                                       {".jpg", "image/jpeg"}}};
+
+std::string content_type_of(std::string_view path) {
+  for (const ContentType& known : content_types) {
+    if (path.ends_with(known.ending)) return std::string(known.type);
+  }
+  return "application/octet-stream";
+}
+
+}  // namespace
+
+SinkLimits MultipartSink::limits() const { return s3_limits; }
+
+http::Headers MultipartSink::object_headers(const FileEntry& file) const {
+  http::Headers headers;
+  headers.add("Content-Type", content_type_of(file.path));
+  headers.add("x-amz-meta-hf-repo", notes_.repository);
+  headers.add("x-amz-meta-hf-commit", notes_.commit);
+  headers.add(std::string(hash_note), note_of(file.hash));
+  return headers;
+}
+
+Task<Result<std::string>> MultipartSink::create(const FileEntry& file, CancelToken cancel) {
+  Call call;
+  call.operation = "CreateMultipartUpload";
+  call.method = "POST";
+  call.key = key(file);
+  call.query.emplace_back("uploads", "");
+  call.headers = object_headers(file);
+  Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+  if (!answer) co_return answer.error();
+  co_return parse_create(answer->body);
+}
+
+Task<Result<PartReceipt>> MultipartSink::put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
+                                                  Outlet& bytes, CancelToken cancel) {
+  Call call;
+  call.operation = "UploadPart";
+  call.method = "PUT";
+  call.key = key(file);
+  call.query.emplace_back("partNumber", std::to_string(number));
+  call.query.emplace_back("uploadId", upload_id);
+  Result<http::Response> answer = co_await bucket_.once(call, &bytes, cancel);
+  if (!answer) co_return answer.error();
+  const std::optional<std::string> etag = answer->headers.get("ETag");
+  // A 200 without an ETag is a proxy speaking, not the store (contract s3 §4.12).
+  if (!etag || etag->empty()) co_return Error(Kind::protocol, "the store's answer to UploadPart has no ETag");
+  co_return PartReceipt{number, *etag};
+}
+
+Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const std::string& upload_id,
+                                                  const std::vector<PartReceipt>& parts,
+                                                  const std::string& expected_etag, CancelToken cancel) {
+  std::vector<CompletedPart> completed;
+  for (const PartReceipt& part : parts) completed.push_back(CompletedPart{part.number, part.etag});
+  Call call;
+  call.operation = "CompleteMultipartUpload";
+  call.method = "POST";
+  call.key = key(file);
+  call.query.emplace_back("uploadId", upload_id);
+  call.headers.add("Content-Type", "application/xml");
+  call.body = complete_body(completed);
+  Backoff backoff = bucket_.new_backoff();
+  while (true) {
+    Result<std::string> etag = co_await complete_once(call, cancel);
+    if (etag && !etag->empty()) co_return etag;
+    // An empty ETag is what Ceph RGW says of a success it had before; anything else is doubt. The object knows.
+    Result<std::optional<std::string>> seen = co_await look(file, expected_etag, cancel);
+    if (!seen) co_return seen.error();
+    if (seen->has_value()) co_return **seen;
+    Error doubt = etag ? Error(Kind::unavailable, "the store called the upload complete, and the object is not there")
+                       : etag.error();
+    Result<void> again = co_await bucket_.wait_after(std::move(doubt), "completing '" + printable(file.path) + "'", backoff,
+                                                     cancel);
+    if (!again) co_return again.error();
+  }
+}
+
+/// The ETag of a parsed success, maybe empty; else an error.
+Task<Result<std::string>> MultipartSink::complete_once(const Call& call, CancelToken cancel) {
+  Result<http::Response> answer = co_await bucket_.once(call, nullptr, cancel);
+  if (!answer) co_return answer.error();
+  Result<std::variant<Completed, ErrorDocument>> parsed = parse_complete(answer->body);
+  if (!parsed) co_return parsed.error();
+  if (const Completed* const done = std::get_if<Completed>(&*parsed)) co_return normalise_etag(done->etag);
+  co_return to_error(call.operation, *answer);
+}
+
+/// The ETag of the object if it is the one just uploaded: of the right size, and with the expected ETag or our own note
+/// of the hash, which no object bears that has not passed the gate.
+Task<Result<std::optional<std::string>>> MultipartSink::look(const FileEntry& file, const std::string& expected_etag,
+                                                             CancelToken cancel) {
+  Call call;
+  call.operation = "HeadObject";
+  call.method = "HEAD";
+  call.key = key(file);
+  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+  std::optional<std::string> found;
+  if (!answer) {
+    // Without the right to list, a store says 403 for a missing object (contract s3 §4.8).
+    const Kind kind = answer.error().kind;
+    if (kind == Kind::not_found || kind == Kind::forbidden) co_return found;
+    co_return answer.error();
+  }
+  const std::string etag = normalise_etag(answer->headers.get("ETag").value_or(""));
+  const bool same_size = parse_decimal(answer->headers.get("Content-Length").value_or("")) == file.size;
+  const bool ours = etag == expected_etag || answer->headers.get(hash_note) == note_of(file.hash);
+  if (same_size && ours && !etag.empty()) found = etag;
+  co_return found;
+}
+
+Task<Result<void>> MultipartSink::abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) {
+  Call call;
+  call.operation = "AbortMultipartUpload";
+  call.method = "DELETE";
+  call.key = key(file);
+  call.query.emplace_back("uploadId", upload_id);
+  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+  if (answer || answer.error().http_status == 404) co_return Result<void>();
+  co_return answer.error();
+}
+
+Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
+                                                    CancelToken cancel) {
+  Call call;
+  call.operation = "PutObject";
+  call.method = "PUT";
+  call.key = key(file);
+  call.headers = object_headers(file);
+  if (!md5.empty()) call.headers.add("Content-MD5", base64(md5));
+  Backoff backoff = bucket_.new_backoff();
+  while (true) {
+    // Nothing to stream in an empty file: its body is the empty string, signed.
+    Result<http::Response> answer = co_await bucket_.once(call, bytes.length() > 0 ? &bytes : nullptr, cancel);
+    Error error(Kind::protocol, "the store's answer to PutObject has no ETag");
+    if (answer) {
+      const std::string etag = normalise_etag(answer->headers.get("ETag").value_or(""));
+      if (!etag.empty()) co_return etag;
+    } else {
+      error = answer.error();
+    }
+    Result<void> again = co_await bucket_.wait_after(std::move(error), "storing '" + printable(file.path) + "'", backoff, cancel);
+    if (!again) co_return again.error();
+    if (!bytes.rewind()) co_return Error(Kind::internal, "the bytes are gone");
+  }
+}
+
+}  // namespace hfpour::s3

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "s3/bucket.h"
+#include "transfer/sink.h"
+
+namespace hfpour::s3 {
+
+/// What every object of a run carries as user metadata, besides its own hash. ASCII.
+struct ObjectNotes {
+  std::string repository;
+  std::string commit;
+};
+
+/// `Sink` on S3: multipart uploads, or one PutObject for a small file. Loop thread.
+class MultipartSink final : public Sink {
+ public:
+  /// `base` is the key prefix of the repository's place, ending with `/`.
+  MultipartSink(Bucket& bucket, std::string base, ObjectNotes notes)
+      : bucket_(bucket), base_(std::move(base)), notes_(std::move(notes)) {}
+
+  SinkLimits limits() const override;
+  Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) override;
+  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number, Outlet& bytes,
+                                     CancelToken cancel) override;
+  Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
+                                     const std::vector<PartReceipt>& parts, const std::string& expected_etag,
+                                     CancelToken cancel) override;
+  Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override;
+  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
+                                       CancelToken cancel) override;
+
+ private:
+  Task<Result<std::string>> complete_once(const Call& call, CancelToken cancel);
+  Task<Result<std::optional<std::string>>> look(const FileEntry& file, const std::string& expected_etag,
+                                                CancelToken cancel);
+  std::string key(const FileEntry& file) const { return base_ + file.path; }
+  http::Headers object_headers(const FileEntry& file) const;
+
+  Bucket& bucket_;
+  std::string base_;
+  ObjectNotes notes_;
+};
+
+}  // namespace hfpour::s3

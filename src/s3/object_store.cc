@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "s3/object_store.h"
+
+#include <optional>
+
+#include "s3/errors.h"
+#include "s3/xml.h"
+
+namespace hfpour::s3 {
+
+Task<Result<std::optional<std::string>>> ObjectStore::get(std::string_view name, Bytes limit, CancelToken cancel) {
+  Call call;
+  call.operation = "GetObject";
+  call.method = "GET";
+  call.key = base_ + std::string(name);
+  call.answer_limit = limit;
+  Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+  std::optional<std::string> body;
+  if (answer) {
+    body = std::move(answer->body);
+  } else if (answer.error().kind != Kind::not_found || answer.error().code == "NoSuchBucket") {
+    co_return answer.error();
+  }
+  co_return body;
+}
+
+Task<Result<void>> ObjectStore::put(std::string_view name, std::string body, CancelToken cancel) {
+  Call call;
+  call.operation = "PutObject";
+  call.method = "PUT";
+  call.key = base_ + std::string(name);
+  call.headers.add("Content-Type", "application/json");
+  call.body = std::move(body);
+  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+  if (!answer) co_return answer.error();
+  co_return Result<void>();
+}
+
+Task<Result<void>> ObjectStore::remove(std::string_view name, CancelToken cancel) {
+  Call call;
+  call.operation = "DeleteObject";
+  call.method = "DELETE";
+  call.key = base_ + std::string(name);
+  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+  if (!answer && answer.error().kind != Kind::not_found) co_return answer.error();
+  co_return Result<void>();
+}
+
+Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObject&)> each, CancelToken cancel) {
+  std::string token;
+  while (true) {
+    Call call;
+    call.operation = "ListObjectsV2";
+    call.method = "GET";
+    call.query.emplace_back("list-type", "2");
+    call.query.emplace_back("prefix", base_);
+    call.query.emplace_back("encoding-type", "url");
+    call.query.emplace_back("max-keys", "1000");
+    if (!token.empty()) call.query.emplace_back("continuation-token", token);
+    call.answer_limit = max_document;
+    Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+    if (!answer) co_return answer.error();
+    Result<ObjectPage> page = parse_objects(answer->body);
+    if (!page) co_return page.error().at("listing the bucket");
+    for (const s3::ListedObject& object : page->objects) {
+      if (object.key.starts_with(base_)) each(hfpour::ListedObject{object.key.substr(base_.size()), object.size, object.etag});
+    }
+    if (!page->is_truncated) co_return Result<void>();
+    if (page->next_token == token) co_return Error(Kind::protocol, "the store's listing goes round in a circle");
+    token = page->next_token;
+  }
+}
+
+}  // namespace hfpour::s3

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "s3/bucket.h"
+#include "transfer/store.h"
+
+namespace hfpour::s3 {
+
+/// `Store` on S3: small objects and listings below one key prefix. Loop thread.
+class ObjectStore final : public Store {
+ public:
+  /// `base` ends with `/`.
+  ObjectStore(Bucket& bucket, std::string base) : bucket_(bucket), base_(std::move(base)) {}
+
+  Task<Result<std::optional<std::string>>> get(std::string_view name, Bytes limit, CancelToken cancel) override;
+  Task<Result<void>> put(std::string_view name, std::string body, CancelToken cancel) override;
+  Task<Result<void>> remove(std::string_view name, CancelToken cancel) override;
+  Task<Result<void>> list(std::function<void(const hfpour::ListedObject&)> each, CancelToken cancel) override;
+
+ private:
+  Bucket& bucket_;
+  std::string base_;
+};
+
+}  // namespace hfpour::s3

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#include "transfer/job.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace hfpour {
+namespace {
+
+/// Trouble of one file; any other kind would meet the next file as well.
+bool concerns_one_file(Kind kind) {
+  return kind == Kind::integrity || kind == Kind::not_found || kind == Kind::protocol || kind == Kind::expired;
+}
+
+/// Which of two failures the exit status should tell of.
+bool graver(Kind a, Kind b) {
+  const auto rank = [](Kind kind) { return kind == Kind::cancelled ? 0 : kind == Kind::integrity ? 2 : 1; };
+  return rank(a) > rank(b);
+}
+
+/// Wrong bytes may come right from another edge; an upload that vanished can be begun anew.
+bool worth_another_try(Kind kind) { return kind == Kind::integrity || kind == Kind::expired; }
+
+constexpr unsigned tries_per_file = 2;  // contract hub §5.4: redo the file once, then fail loudly
+
+}  // namespace
+
+/// One file of the job and how far its pieces are dealt.
+struct Job::File {
+  File(const FileEntry& e, PartPlan p, Bytes stripe_bytes) : entry(e), parts(p), stripe(stripe_bytes) {}
+
+  const FileEntry& entry;
+  PartPlan parts;
+  Bytes stripe;      ///< length of a piece, whole parts; the file's size when it is poured in one
+  Bytes dealt = 0;
+  unsigned active = 0;
+  unsigned tries = 0;
+  unsigned retries = 0;
+  SteadyTime begun;
+  std::unique_ptr<Transfer> transfer;
+  std::unique_ptr<CancelSource> cancel;
+  std::optional<StoredFile> stored_whole;
+  std::optional<Error> error;
+};
+
+Job::Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
+         const RingPool& pool)
+    : services_(services), entries_(files), plan_(plan), part_size_(part_size) {
+  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool.storage(i)));
+}
+
+Job::~Job() = default;
+
+Task<Result<void>> Job::run(CancelToken cancel) {
+  Result<void> planned = plan_files();
+  if (!planned) co_return planned;
+  {
+    TaskGroup group(services_.reactor.ready(), cancel);
+    for (const auto& lane : lanes_) group.spawn(work(*lane, group.token()));
+    Result<void> joined = co_await group.join();
+    if (!joined) gravest_ = joined.error();
+  }
+  if (cancel.cancelled()) co_return cancel.error();
+  if (gravest_) co_return *gravest_;
+  co_return Result<void>();
+}
+
+/// Large files first. When the last round of them would leave lanes idle, those are cut into stripes, if a ring can hold
+/// at least one part: a lane that is ahead of the file's hash must be able to keep what it fetched.
+Result<void> Job::plan_files() {
+  std::vector<const FileEntry*> sorted = entries_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->size > b->size; });
+  const auto large = static_cast<std::size_t>(
+      std::count_if(sorted.begin(), sorted.end(), [this](const auto* entry) { return !is_small(*entry); }));
+  const std::size_t whole = large - large % lanes_.size();
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const FileEntry& entry = *sorted[i];
+    Result<PartPlan> parts = plan_parts(entry.size, part_size_, services_.sink.limits());
+    if (!parts) return parts.error().at(printable(entry.path));
+    const Bytes fitting = plan_.ring_bytes / parts->part_size * parts->part_size;
+    const bool striped = i >= whole && i < large && fitting > 0;
+    files_.push_back(std::make_unique<File>(entry, *parts, striped ? fitting : std::max<Bytes>(entry.size, 1)));
+    waiting_.push_back(files_.back().get());
+  }
+  unfinished_ = files_.size();
+  return {};
+}
+
+std::optional<Job::Piece> Job::take_piece() {
+  if (waiting_.empty()) return std::nullopt;
+  File& file = *waiting_.front();
+  const Bytes end = std::min(file.entry.size, file.dealt + file.stripe);
+  const ByteRange range{file.dealt, end};
+  file.dealt = end;
+  if (file.dealt >= file.entry.size) waiting_.pop_front();
+  ++file.active;
+  return Piece{&file, range};
+}
+
+Task<Result<void>> Job::work(Lane& lane, CancelToken cancel) {
+  while (unfinished_ > 0) {
+    if (cancel.cancelled()) co_return cancel.error();
+    const std::optional<Piece> piece = take_piece();
+    if (!piece) {
+      co_await changed_.wait(cancel);
+      continue;
+    }
+    if (!piece->file->transfer) start(*piece->file, cancel);
+    lane.busy = true;
+    Result<void> poured = co_await pour(*piece, lane);
+    Result<void> settled = co_await settle(*piece->file, std::move(poured));
+    lane.busy = false;
+    if (!settled) co_return settled;
+  }
+  co_return Result<void>();
+}
+
+void Job::start(File& file, CancelToken cancel) {
+  if (file.tries == 0) file.begun = services_.reactor.clock().now();
+  ++file.tries;
+  file.transfer = std::make_unique<Transfer>(services_, file.entry, file.parts);
+  file.cancel = std::make_unique<CancelSource>(cancel);
+}
+
+Task<Result<void>> Job::pour(Piece piece, Lane& lane) {
+  File& file = *piece.file;
+  if (!is_small(file.entry)) {
+    Result<void> poured = co_await file.transfer->pour(piece.range, lane, file.cancel->token());
+    co_return poured;
+  }
+  Result<StoredFile> stored = co_await file.transfer->pour_whole(lane, file.cancel->token());
+  if (!stored) co_return stored.error();
+  file.stored_whole = std::move(*stored);
+  co_return Result<void>();
+}
+
+/// After each piece: the last one finishes or gives up the file. Errors: what must stop the whole job.
+Task<Result<void>> Job::settle(File& file, Result<void> poured) {
+  --file.active;
+  if (!poured && !file.error) {
+    file.error = poured.error();
+    std::erase(waiting_, &file);
+    file.cancel->cancel(Error(Kind::cancelled, "another part of the file failed"));
+  }
+  if (file.active > 0 || (!file.error && file.dealt < file.entry.size)) co_return Result<void>();
+
+  Result<StoredFile> stored = Error(Kind::internal, "not stored");
+  if (file.error) {
+    stored = *file.error;
+  } else if (file.stored_whole) {
+    stored = std::move(*file.stored_whole);
+  } else {
+    stored = co_await file.transfer->finish(file.cancel->token());
+  }
+  file.retries += file.transfer->retries();
+  if (!stored) co_await file.transfer->abandon();
+  co_return conclude(file, std::move(stored));
+}
+
+Result<void> Job::conclude(File& file, Result<StoredFile> stored) {
+  file.transfer.reset();
+  file.cancel.reset();
+  if (!stored && worth_another_try(stored.error().kind) && file.tries < tries_per_file) {
+    ++services_.progress.retries;
+    services_.observer.retrying(RetryFacts{"'" + printable(file.entry.path) + "'", stored.error(), file.tries, Millis(0)});
+    restart(file);
+    return {};
+  }
+  --unfinished_;
+  changed_.notify();
+  if (stored) {
+    ++services_.progress.done_files;
+    const Millis took = std::chrono::duration_cast<Millis>(services_.reactor.clock().now() - file.begun);
+    const unsigned parts = stored->part_size == 0 ? 0 : file.parts.count();
+    services_.observer.file_done(
+        FileFacts{file.entry.path, file.entry.size, took, file.entry.hash, stored->etag, parts, file.retries});
+    services_.records.stored(file.entry, std::move(*stored));
+    return {};
+  }
+  const Error& error = stored.error();
+  if (error.kind != Kind::cancelled) services_.observer.file_failed(file.entry.path, error);
+  if (!concerns_one_file(error.kind)) return error;
+  if (!gravest_ || graver(error.kind, gravest_->kind)) gravest_ = error;
+  return {};
+}
+
+void Job::restart(File& file) {
+  services_.source.distrust(file.entry);
+  file.error.reset();
+  file.stored_whole.reset();
+  file.dealt = 0;
+  waiting_.push_back(&file);
+  changed_.notify();
+}
+
+void Job::sample() {
+  const bool idle_lanes = std::ranges::any_of(lanes_, [](const auto& lane) { return !lane->busy; });
+  for (const auto& lane : lanes_) {
+    if (!lane->busy) continue;
+    Limit limit = lane->waits_for();
+    // Every lane waits for the source, and more memory would give more lanes: that is what holds the run back.
+    if (limit == Limit::hub && plan_.held_by_memory && !idle_lanes) limit = Limit::memory;
+    ++services_.progress.samples[static_cast<std::size_t>(limit)];
+  }
+}
+
+}  // namespace hfpour

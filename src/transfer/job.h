@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "buffer/ring_pool.h"
+#include "loop/task_group.h"
+#include "transfer/lane.h"
+#include "transfer/memory_plan.h"
+#include "transfer/services.h"
+#include "transfer/transfer.h"
+
+namespace hfpour {
+
+/// Pours many files: deals pieces of them to lanes, finishes each file once its last piece has passed, and tells the
+/// records, the observer and the progress.
+///
+/// A file whose bytes are wrong is tried once more from fresh addresses, then failed; the other files go on. Trouble that
+/// would meet every file (credentials, quota, a dead end of the pipe) stops the job. Loop thread.
+class Job {
+ public:
+  /// `files` and `services` outlive the job. `pool` has one ring for each lane of `plan`.
+  Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
+      const RingPool& pool);
+  ~Job();
+
+  /// Errors: what stopped the job, else the gravest failure of a file, else the token's.
+  Task<Result<void>> run(CancelToken cancel);
+
+  /// Adds one look at each busy lane to the progress: the answer to "what limits this run?".
+  void sample();
+
+ private:
+  struct File;
+  struct Piece {
+    File* file = nullptr;
+    ByteRange range;
+  };
+
+  Result<void> plan_files();
+  std::optional<Piece> take_piece();
+  Task<Result<void>> work(Lane& lane, CancelToken cancel);
+  Task<Result<void>> pour(Piece piece, Lane& lane);
+  Task<Result<void>> settle(File& file, Result<void> poured);
+  Result<void> conclude(File& file, Result<StoredFile> stored);
+  void start(File& file, CancelToken cancel);
+  void restart(File& file);
+  bool is_small(const FileEntry& entry) const { return entry.size <= plan_.ring_bytes && entry.size <= part_size_; }
+
+  const Services& services_;
+  const std::vector<const FileEntry*>& entries_;
+  MemoryPlan plan_;
+  Bytes part_size_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<File>> files_;
+  std::deque<File*> waiting_;      ///< files with pieces not yet dealt
+  std::size_t unfinished_ = 0;
+  Condition changed_;
+  std::optional<Error> gravest_;
+};
+
+}  // namespace hfpour

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "base/result.h"
+#include "digest/digest.h"
+#include "loop/condition.h"
+#include "transfer/file_entry.h"
+
+namespace hfpour {
+
+/// The hash of one whole file, fed in file order by one lane at a time. Stripes that are ahead wait for their turn; the
+/// oldest never waits for a younger one, so nothing can lock up. Loop thread (the digest itself is lent to a worker).
+class OrderedHash {
+ public:
+  explicit OrderedHash(const FileEntry& file);
+
+  /// Waits until the byte at `offset` is the next one. Errors: the token's.
+  Task<Result<void>> turn(Bytes offset, CancelToken cancel);
+  Digest& digest() { return digest_; }
+  /// `count` more bytes have been fed.
+  void passed(Bytes count);
+
+  /// Compares with the hash of the listing. Errors: `integrity` with both digests. Once, at the end.
+  Result<void> verify();
+
+ private:
+  const FileEntry& file_;
+  Digest digest_;
+  Bytes position_ = 0;
+  Condition moved_;
+};
+
+}  // namespace hfpour

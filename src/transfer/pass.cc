@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+#include "transfer/pass.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "base/text.h"
+#include "loop/task_group.h"
+#include "transfer/memory_plan.h"
+
+namespace hfpour {
+
+namespace {
+constexpr Bytes hash_bite = 256 * KiB;  ///< lent to a hash worker at a time; small against the ring
+}  // namespace
+
+/// Puts chunks into the ring and takes the XXH3 of each part as it comes in.
+class Pass::PartInlet final : public Inlet {
+ public:
+  explicit PartInlet(Pass& pass) : pass_(pass), at_(pass.range_.begin) {}
+
+  Take take(ByteView bytes) override {
+    if (bytes.size() > pass_.range_.end - at_ || pass_.inlet_error_) return Take::refused;
+    if (!pass_.lane_.ring.write(bytes)) {
+      pass_.lane_.ring.writer_waits();
+      return Take::wait;
+    }
+    pass_.services_.progress.received_bytes += bytes.size();
+    while (!bytes.empty()) {
+      const unsigned number = pass_.file_.plan.number_at(at_);
+      const Bytes end = pass_.file_.plan.range(number).end;
+      const ByteView mine = bytes.first(std::min<Bytes>(bytes.size(), end - at_));
+      xxh3_.update(mine);
+      at_ += mine.size();
+      bytes = bytes.subspan(mine.size());
+      if (at_ < end) continue;
+      const Result<void> noted = pass_.note_received(number, xxh3_.finish());
+      if (!noted) pass_.inlet_error_ = noted.error();
+    }
+    return Take::all;
+  }
+  void set_waker(Waker* waker) override { pass_.lane_.ring.set_writer_waker(waker); }
+  bool complete() const { return at_ == pass_.range_.end; }
+
+ private:
+  Pass& pass_;
+  Bytes at_;
+  Xxh3 xxh3_;
+};
+
+/// Gives one part's bytes out of the ring and takes their XXH3 as they leave.
+class Pass::PartOutlet final : public Outlet {
+ public:
+  PartOutlet(Pass& pass, unsigned number) : pass_(pass), number_(number), length_(pass.file_.plan.range(number).size()) {}
+
+  Give give(std::span<std::byte> buffer) override {
+    Ring& ring = pass_.lane_.ring;
+    const ByteView bytes = ring.peek(Ring::Reader::upload, std::min<Bytes>(buffer.size(), left()));
+    if (bytes.empty()) return Give{Give::Kind::wait};
+    std::memcpy(buffer.data(), bytes.data(), bytes.size());
+    xxh3_.update(ByteView(buffer).first(bytes.size()));
+    pass_over(bytes.size());
+    return Give{Give::Kind::bytes, bytes.size()};
+  }
+  Bytes length() const override { return length_; }
+  bool rewind() override { return given_ == 0; }
+  void set_waker(Waker* waker) override {
+    // A part that only awaits its answer must not touch the waker of the next one, whose bytes are leaving now.
+    if (left() > 0) pass_.lane_.ring.set_upload_waker(waker);
+  }
+
+  Bytes left() const { return length_ - given_; }
+  /// `count` bytes have left the ring.
+  void pass_over(Bytes count) {
+    given_ += count;
+    if (left() == 0) pass_.lane_.ring.set_upload_waker(nullptr);
+    pass_.lane_.ring.advance(Ring::Reader::upload, count);
+    if (left() == 0) pass_.part_given(number_);
+  }
+  Xxh3::Value finish() { return xxh3_.finish(); }
+
+ private:
+  Pass& pass_;
+  unsigned number_;
+  Bytes length_;
+  Bytes given_ = 0;
+  Xxh3 xxh3_;
+};
+
+Pass::Pass(const Services& services, PassFile file, Lane& lane, ByteRange range, Kind kind)
+    : services_(services), file_(file), lane_(lane), range_(range), kind_(kind),
+      backoff_(services.patience, services.random) {}
+
+Task<Result<void>> Pass::run(CancelToken cancel) {
+  lane_.ring.reset();
+  TaskGroup group(services_.reactor.ready(), cancel);
+  group.spawn(receive(group.token()));
+  group.spawn(digest(group.token()));
+  if (uploads()) group.spawn(send(group.token()));
+  Result<void> joined = co_await group.join();
+  co_return joined;
+}
+
+Task<Result<void>> Pass::receive(CancelToken cancel) {
+  PartInlet inlet(*this);
+  Result<void> streamed = co_await services_.source.stream(file_.entry, range_, inlet, cancel);
+  if (inlet_error_) co_return *inlet_error_;
+  if (!streamed) co_return streamed;
+  if (!inlet.complete()) co_return Error(hfpour::Kind::internal, "the source ended early without saying so");
+  co_return Result<void>();
+}
+
+Task<Result<void>> Pass::digest(CancelToken cancel) {
+  Ring& ring = lane_.ring;
+  Digest md5(DigestKind::md5);
+  Digest* const part_digest = services_.check_md5 ? &md5 : nullptr;
+  Digest* const file_digest = kind_ == Kind::first ? &file_.hash.digest() : nullptr;
+  Bytes at = range_.begin;
+  while (at < range_.end) {
+    if (file_digest != nullptr) {
+      Result<void> ours = co_await file_.hash.turn(at, cancel);
+      if (!ours) co_return ours;
+    }
+    while (ring.available(Ring::Reader::hash) == 0) {
+      if (cancel.cancelled()) co_return cancel.error();
+      co_await ring.readable(Ring::Reader::hash).wait(cancel);
+    }
+    if (cancel.cancelled()) co_return cancel.error();
+    const unsigned number = file_.plan.number_at(at);
+    const Bytes end = file_.plan.range(number).end;
+    const ByteView bite = ring.peek(Ring::Reader::hash, std::min(hash_bite, end - at));
+    co_await services_.hashers.feed(bite, file_digest, part_digest);
+    at += bite.size();
+    ring.advance(Ring::Reader::hash, bite.size());
+    if (file_digest != nullptr) file_.hash.passed(bite.size());
+    if (at < end) continue;
+    if (part_digest != nullptr) std::ranges::copy(md5.finish(), state(number).md5.begin());
+    state(number).hashed = true;
+    part_hashed_.notify();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Pass::send(CancelToken cancel) {
+  TaskGroup answers(services_.reactor.ready(), cancel);
+  const unsigned last = file_.plan.number_at(range_.end - 1);
+  for (unsigned number = file_.plan.number_at(range_.begin); number <= last; ++number) {
+    Result<void> free = co_await wait_to_send(answers.token());
+    if (!free) break;
+    giving_ = number;
+    ++under_way_;
+    answers.spawn(send_part(number, answers.token()));
+    while (giving_ == number && !answers.token().cancelled()) co_await part_given_.wait(answers.token());
+  }
+  Result<void> joined = co_await answers.join();
+  if (joined && cancel.cancelled()) co_return cancel.error();
+  co_return joined;
+}
+
+/// A store drops a request whose body pauses for long (contract s3 §4.2: 65 s at RGW), so none begins without bytes.
+Task<Result<void>> Pass::wait_to_send(CancelToken cancel) {
+  while (under_way_ >= uploads_per_lane && !cancel.cancelled()) co_await answered_.wait(cancel);
+  const Millis pause = std::chrono::ceil<Millis>(not_before_ - services_.reactor.clock().now());
+  co_await services_.reactor.sleep(pause, cancel);
+  Ring& ring = lane_.ring;
+  while (ring.available(Ring::Reader::upload) == 0 && !cancel.cancelled()) {
+    co_await ring.readable(Ring::Reader::upload).wait(cancel);
+  }
+  if (cancel.cancelled()) co_return cancel.error();
+  co_return Result<void>();
+}
+
+Task<Result<void>> Pass::send_part(unsigned number, CancelToken cancel) {
+  PartOutlet outlet(*this, number);
+  Result<PartReceipt> answer = co_await services_.sink.put_part(file_.entry, file_.upload_id, number, outlet, cancel);
+  Result<void> judged = co_await judge(number, outlet, std::move(answer), cancel);
+  --under_way_;
+  answered_.notify();
+  co_return judged;
+}
+
+Task<Result<void>> Pass::judge(unsigned number, PartOutlet& outlet, Result<PartReceipt> answer, CancelToken cancel) {
+  if (!answer) {
+    Result<void> noted = note_failure(number, answer.error());
+    if (!noted) co_return noted;
+    Result<void> discarded = co_await discard(outlet, cancel);
+    co_return discarded;
+  }
+  if (outlet.left() > 0) co_return Error(hfpour::Kind::internal, "the store answered before it had all bytes");
+  PartState& part = state(number);
+  if (outlet.finish() != part.xxh3) {
+    co_return Error(hfpour::Kind::internal, name_of(number) + ": the ring gave out other bytes than were put in");
+  }
+  while (!part.hashed) {
+    if (cancel.cancelled()) co_return cancel.error();
+    co_await part_hashed_.wait(cancel);
+  }
+  const std::string etag = to_lower(trim(std::string_view(answer->etag)));
+  const std::string md5 = '"' + to_hex(ByteView(part.md5)) + '"';
+  // A 32-digit ETag is an MD5 everywhere but on encrypted and on odd stores; those are told by --upload-check none.
+  if (services_.check_md5 && etag.size() == md5.size() && etag != md5) {
+    Error differs(hfpour::Kind::protocol, "the store's ETag " + printable(answer->etag) + " is not the MD5 of what was sent, " + md5 +
+                                              " (a store that encrypts needs --upload-check none)");
+    co_return note_failure(number, std::move(differs));
+  }
+  part.etag = answer->etag;
+  backoff_.progress();
+  services_.progress.stored_bytes += outlet.length();
+  co_return Result<void>();
+}
+
+/// The rest of a failed part leaves the ring unsent.
+Task<Result<void>> Pass::discard(PartOutlet& outlet, CancelToken cancel) {
+  Ring& ring = lane_.ring;
+  while (outlet.left() > 0) {
+    if (cancel.cancelled()) co_return cancel.error();
+    const Bytes count = std::min(ring.available(Ring::Reader::upload), outlet.left());
+    if (count > 0) {
+      outlet.pass_over(count);
+    } else {
+      co_await ring.readable(Ring::Reader::upload).wait(cancel);
+    }
+  }
+  co_return Result<void>();
+}
+
+Result<void> Pass::note_failure(unsigned number, Error error) {
+  // An upload that is gone does not come back: only the whole file can be begun again.
+  const bool upload_gone = error.kind == hfpour::Kind::expired;
+  const std::optional<Millis> delay = upload_gone ? std::nullopt : backoff_.after(error);
+  if (!delay) return error.at(name_of(number));
+  not_before_ = std::max(not_before_, services_.reactor.clock().now() + *delay);
+  failed_.push_back(number);
+  ++file_.retries;
+  ++services_.progress.retries;
+  services_.observer.retrying(RetryFacts{name_of(number), std::move(error), backoff_.failures(), *delay});
+  return {};
+}
+
+Result<void> Pass::note_received(unsigned number, const Xxh3::Value& value) {
+  PartState& part = state(number);
+  if (part.received && part.xxh3 != value) {
+    return Error(hfpour::Kind::integrity, name_of(number) + ": other bytes came the second time");
+  }
+  part.received = true;
+  part.xxh3 = value;
+  return {};
+}
+
+void Pass::part_given(unsigned number) {
+  if (giving_ == number) giving_ = 0;
+  part_given_.notify();
+}
+
+std::string Pass::name_of(unsigned number) const {
+  return fmt::format("part {} of '{}'", number, printable(file_.entry.path));
+}
+
+}  // namespace hfpour

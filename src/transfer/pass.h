@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "transfer/lane.h"
+#include "transfer/ordered_hash.h"
+#include "transfer/part_plan.h"
+#include "transfer/part_state.h"
+#include "transfer/services.h"
+
+namespace hfpour {
+
+/// What the passes of one file share.
+struct PassFile {
+  const FileEntry& entry;
+  const PartPlan& plan;
+  std::vector<PartState>& parts;  ///< by part number - 1
+  OrderedHash& hash;
+  const std::string& upload_id;   ///< empty: bytes stay in the ring, nothing is uploaded
+  unsigned& retries;
+};
+
+/// One range of whole parts, once through a lane's ring: received, hashed and sent side by side.
+///
+///     source ──► inlet (XXH3 in) ──► ring ──► hash worker (file hash in order, MD5 of the part)
+///                                        └──► outlet (XXH3 out) ──► UploadPart
+///
+/// A part whose upload fails is dropped from the ring and noted, so the stream and the hash go on; the caller fetches it
+/// again with another pass. Loop thread; the bytes are lent to a hash worker meanwhile.
+class Pass {
+ public:
+  enum class Kind {
+    first,   ///< these bytes have not been seen yet: they go into the file's hash
+    repair,  ///< fetched again: they must equal what was seen the first time
+  };
+
+  Pass(const Services& services, PassFile file, Lane& lane, ByteRange range, Kind kind);
+
+  /// Ends when all bytes have passed and all uploads are answered. Errors: the source's; a final one of the sink;
+  /// `integrity` when repeated bytes differ; `internal` when the ring gave out other bytes than were put in.
+  Task<Result<void>> run(CancelToken cancel);
+
+  /// Parts to be fetched again, with the delay the store's trouble asks for.
+  const std::vector<unsigned>& failed_parts() const { return failed_; }
+
+ private:
+  class PartInlet;
+  class PartOutlet;
+
+  Task<Result<void>> receive(CancelToken cancel);
+  Task<Result<void>> digest(CancelToken cancel);
+  Task<Result<void>> send(CancelToken cancel);
+  Task<Result<void>> send_part(unsigned number, CancelToken cancel);
+  Task<Result<void>> wait_to_send(CancelToken cancel);
+  Task<Result<void>> discard(PartOutlet& outlet, CancelToken cancel);
+  Task<Result<void>> judge(unsigned number, PartOutlet& outlet, Result<PartReceipt> answer, CancelToken cancel);
+  Result<void> note_failure(unsigned number, Error error);
+  Result<void> note_received(unsigned number, const Xxh3::Value& value);
+  void part_given(unsigned number);
+  PartState& state(unsigned number) { return file_.parts[number - 1]; }
+  std::string name_of(unsigned number) const;
+  bool uploads() const { return !file_.upload_id.empty(); }
+
+  const Services& services_;
+  PassFile file_;
+  Lane& lane_;
+  ByteRange range_;
+  Kind kind_;
+  std::optional<Error> inlet_error_;
+  Condition part_hashed_;
+  Condition part_given_;
+  Condition answered_;
+  Backoff backoff_;          ///< over the uploads of this pass
+  unsigned giving_ = 0;      ///< the part whose bytes are leaving the ring now
+  unsigned under_way_ = 0;   ///< uploads begun and not yet answered
+  SteadyTime not_before_{};  ///< the store asked for, or deserves, a pause
+  std::vector<unsigned> failed_;
+};
+
+}  // namespace hfpour

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "buffer/flow.h"
+#include "loop/cancel.h"
+#include "loop/task.h"
+#include "transfer/file_entry.h"
+
+namespace hfpour {
+
+/// What a sink can take. Sizes in bytes.
+struct SinkLimits {
+  Bytes min_part = 0;      ///< of every part but the last
+  Bytes max_part = 0;
+  unsigned max_parts = 0;
+};
+
+/// One part the sink has acknowledged.
+struct PartReceipt {
+  unsigned number = 0;  ///< from 1
+  std::string etag;     ///< verbatim, as it must be given back
+};
+
+/// Port: a multipart destination. Nothing is visible under a file's name until `complete` or `put_object` succeeds, and
+/// then all of it is. Loop thread.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual SinkLimits limits() const = 0;
+
+  /// Begins an upload and gives its id. Retried inside.
+  virtual Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) = 0;
+
+  /// Sends one part, once: its bytes are gone when it fails, so the caller decides about another attempt.
+  virtual Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
+                                             Outlet& bytes, CancelToken cancel) = 0;
+
+  /// Makes the file visible. `parts` in ascending order; `expected_etag` is what a trustworthy store will call the
+  /// object, empty when unknown. A doubtful answer is settled by looking at the object. Gives the object's ETag.
+  virtual Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
+                                             const std::vector<PartReceipt>& parts, const std::string& expected_etag,
+                                             CancelToken cancel) = 0;
+
+  /// Drops an upload and what was stored for it. One that is already gone is a success.
+  virtual Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) = 0;
+
+  /// Stores a whole file in one request; `bytes` can be rewound, so it is retried inside. `md5` is its digest, empty when
+  /// the sink need not check. Gives the object's ETag.
+  virtual Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
+                                               CancelToken cancel) = 0;
+};
+
+}  // namespace hfpour

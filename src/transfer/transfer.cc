@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include "transfer/transfer.h"
+
+#include <fmt/core.h>
+
+#include <cstring>
+
+#include "base/text.h"
+#include "loop/deadline.h"
+
+namespace hfpour {
+namespace {
+
+constexpr Millis abort_deadline{8'000};  // Kubernetes kills 30 s after SIGTERM; the design promises 10 s
+
+/// Gives the bytes that lie in a ring from its beginning, and can do so again.
+class RetainedOutlet final : public Outlet {
+ public:
+  RetainedOutlet(const Ring& ring, Bytes length) : ring_(ring), length_(length) {}
+
+  Give give(std::span<std::byte> buffer) override {
+    const ByteView bytes = ring_.view_at(given_, std::min<Bytes>(buffer.size(), length_ - given_));
+    if (bytes.empty()) return Give{Give::Kind::stop};
+    std::memcpy(buffer.data(), bytes.data(), bytes.size());
+    xxh3_.update(ByteView(buffer).first(bytes.size()));
+    given_ += bytes.size();
+    return Give{Give::Kind::bytes, bytes.size()};
+  }
+  Bytes length() const override { return length_; }
+  bool rewind() override {
+    given_ = 0;
+    xxh3_ = Xxh3();
+    return true;
+  }
+  void set_waker(Waker*) override {}
+  Xxh3::Value finish() { return xxh3_.finish(); }
+
+ private:
+  const Ring& ring_;
+  Bytes length_;
+  Bytes given_ = 0;
+  Xxh3 xxh3_;
+};
+
+}  // namespace
+
+Transfer::Transfer(const Services& services, const FileEntry& entry, PartPlan plan)
+    : services_(services), entry_(entry), plan_(plan), hash_(entry), parts_(std::max(1U, plan.count())) {}
+
+Task<Result<void>> Transfer::pour(ByteRange stripe, Lane& lane, CancelToken cancel) {
+  Result<void> begun = co_await begin(cancel);
+  if (!begun) co_return begun;
+  Pass pass(services_, pass_file(), lane, stripe, Pass::Kind::first);
+  Result<void> passed = co_await pass.run(cancel);
+  if (!passed) co_return passed;
+  Result<void> repaired = co_await repair(pass.failed_parts(), lane, cancel);
+  co_return repaired;
+}
+
+/// The first stripe creates the upload, the others wait for it.
+Task<Result<void>> Transfer::begin(CancelToken cancel) {
+  while (beginning_ && !cancel.cancelled()) co_await begun_.wait(cancel);
+  if (cancel.cancelled()) co_return cancel.error();
+  if (!upload_id_.empty()) co_return Result<void>();
+  beginning_ = true;
+  Result<std::string> id = co_await services_.sink.create(entry_, cancel);
+  beginning_ = false;
+  if (id) upload_id_ = *id;
+  begun_.notify();
+  if (!id) co_return id.error();
+  co_return Result<void>();
+}
+
+Task<Result<void>> Transfer::repair(std::vector<unsigned> numbers, Lane& lane, CancelToken cancel) {
+  Backoff patience(services_.patience, services_.random);
+  while (!numbers.empty()) {
+    const unsigned number = numbers.back();
+    numbers.pop_back();
+    Pass pass(services_, pass_file(), lane, plan_.range(number), Pass::Kind::repair);
+    Result<void> passed = co_await pass.run(cancel);
+    if (!passed) co_return passed;
+    if (pass.failed_parts().empty()) {
+      patience.progress();
+      continue;
+    }
+    const Error again(Kind::unavailable, fmt::format("part {} of '{}' could not be stored", number, printable(entry_.path)));
+    const std::optional<Millis> delay = patience.after(again);
+    if (!delay) co_return again;
+    co_await services_.reactor.sleep(*delay, cancel);
+    numbers.push_back(number);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<StoredFile>> Transfer::finish(CancelToken cancel) {
+  Result<void> same = hash_.verify();
+  if (!same) co_return same.error();
+  std::vector<PartReceipt> receipts;
+  StoredFile stored;
+  stored.part_size = plan_.part_size;
+  for (unsigned number = 1; number <= plan_.count(); ++number) {
+    const PartState& part = parts_[number - 1];
+    if (part.etag.empty()) co_return Error(Kind::internal, fmt::format("part {} was never acknowledged", number));
+    receipts.push_back(PartReceipt{number, part.etag});
+    stored.xxh3.push_back(part.xxh3);
+  }
+  const std::string expected = expected_etag();
+  Result<std::string> etag = co_await services_.sink.complete(entry_, upload_id_, receipts, expected, cancel);
+  if (!etag) co_return etag.error();
+  upload_id_.clear();
+  stored.etag = *etag;
+  co_return stored;
+}
+
+Task<Result<StoredFile>> Transfer::pour_whole(Lane& lane, CancelToken cancel) {
+  lane.ring.reset();
+  if (entry_.size > 0) {
+    Pass pass(services_, pass_file(), lane, ByteRange{0, entry_.size}, Pass::Kind::first);
+    Result<void> passed = co_await pass.run(cancel);
+    if (!passed) co_return passed.error();
+  }
+  Result<void> same = hash_.verify();
+  if (!same) co_return same.error();
+  RetainedOutlet outlet(lane.ring, entry_.size);
+  std::vector<std::byte> md5;
+  if (services_.check_md5 && entry_.size > 0) md5.assign(parts_[0].md5.begin(), parts_[0].md5.end());
+  Result<std::string> etag = co_await services_.sink.put_object(entry_, outlet, md5, cancel);
+  if (!etag) co_return etag.error();
+  if (entry_.size > 0 && outlet.finish() != parts_[0].xxh3) {
+    co_return Error(Kind::internal, "the ring gave out other bytes than were put in");
+  }
+  services_.progress.stored_bytes += entry_.size;
+  StoredFile stored;
+  stored.etag = *etag;
+  stored.xxh3.push_back(entry_.size > 0 ? parts_[0].xxh3 : Xxh3().finish());
+  co_return stored;
+}
+
+Task<void> Transfer::abandon() {
+  if (upload_id_.empty()) co_return;
+  Deadline deadline(services_.reactor, abort_deadline);
+  Result<void> aborted = co_await services_.sink.abort(entry_, upload_id_, deadline.token());
+  if (!aborted) {
+    services_.observer.remark("the upload of '" + printable(entry_.path) + "' could not be dropped (" +
+                              aborted.error().sentence + "); its id is " + printable(upload_id_));
+  }
+  upload_id_.clear();
+  for (unsigned number = 1; number <= plan_.count(); ++number) {
+    if (!parts_[number - 1].etag.empty()) services_.progress.stored_bytes -= plan_.range(number).size();
+  }
+}
+
+/// MD5 of the parts' MD5s and their number (contract s3 §4.3).
+std::string Transfer::expected_etag() const {
+  if (!services_.check_md5) return "";
+  Digest all(DigestKind::md5);
+  for (const PartState& part : parts_) all.update(ByteView(part.md5));
+  return fmt::format("{}-{}", to_hex(ByteView(all.finish())), parts_.size());
+}
+
+}  // namespace hfpour

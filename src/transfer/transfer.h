@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "transfer/lane.h"
+#include "transfer/ordered_hash.h"
+#include "transfer/part_plan.h"
+#include "transfer/part_state.h"
+#include "transfer/pass.h"
+#include "transfer/services.h"
+
+namespace hfpour {
+
+/// One file on its way: begun, poured in one or more stripes, then finished or abandoned.
+///
+///     (fresh) ── pour ──► upload open ── pour … ──► all stripes poured ── finish ──► visible
+///                              └───────────── any failure ── abandon ──► nothing left behind
+///
+/// `finish` is the gate: nothing is completed before byte count and hash are right. Loop thread.
+class Transfer {
+ public:
+  Transfer(const Services& services, const FileEntry& entry, PartPlan plan);
+
+  /// Pours whole parts through `lane`; stripes of one file may run side by side on different lanes. The first one
+  /// begins the upload. Parts whose upload failed are fetched again before it returns.
+  Task<Result<void>> pour(ByteRange stripe, Lane& lane, CancelToken cancel);
+
+  /// After every stripe: verifies the hash, completes the upload. Errors: `integrity` with both digests; the sink's.
+  Task<Result<StoredFile>> finish(CancelToken cancel);
+
+  /// A file that fits into the ring: received whole, verified, then stored by one request.
+  Task<Result<StoredFile>> pour_whole(Lane& lane, CancelToken cancel);
+
+  /// Drops the upload, if one was begun, under a deadline of its own.
+  Task<void> abandon();
+
+  unsigned retries() const { return retries_; }
+
+ private:
+  Task<Result<void>> begin(CancelToken cancel);
+  Task<Result<void>> repair(std::vector<unsigned> numbers, Lane& lane, CancelToken cancel);
+  PassFile pass_file() { return PassFile{entry_, plan_, parts_, hash_, upload_id_, retries_}; }
+  std::string expected_etag() const;
+
+  const Services& services_;
+  const FileEntry& entry_;
+  PartPlan plan_;
+  OrderedHash hash_;
+  std::vector<PartState> parts_;
+  std::string upload_id_;
+  bool beginning_ = false;
+  Condition begun_;
+  unsigned retries_ = 0;
+};
+
+}  // namespace hfpour

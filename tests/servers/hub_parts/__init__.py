@@ -1,0 +1,1 @@
+"""The parts of the stand-in Hugging Face Hub started by ../hub.py."""
