@@ -44,10 +44,10 @@ int pour(const cli::Options& options, const run::Settings& settings, Signals& si
   const SystemClock clock;
   const SteadyTime begun = clock.now();
   const std::unique_ptr<spdlog::logger> log = make_logger(options.log_format, options.log_level);
-  for (const std::string& warning : options.warnings) log->warn(warning);
   Progress progress;
   Random random(std::random_device{}());
   cli::Console console(*log, stderr, progress, console_settings(options), begun);
+  for (const std::string& warning : options.warnings) console.remark(warning);
   Reactor reactor(clock);
   CancelSource stop;
   int stopped_by = 0;
@@ -70,7 +70,6 @@ int pour(const cli::Options& options, const run::Settings& settings, Signals& si
     outcome.exit = stopped_by != 0 ? 128 + stopped_by : cli::exit_status(done.error().kind);
   }
   console.finish(outcome);
-  if (!done) log->error(cli::shown_text(done.error().describe()));
   const std::string line = cli::result_line(outcome, options.json);
   if (!line.empty()) say(line);
   return outcome.exit;

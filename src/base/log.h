@@ -20,7 +20,7 @@ std::unique_ptr<spdlog::logger> make_logger(LogFormat format, std::string_view l
 /// The address without query, fragment and user info: signed queries are credentials and never reach a log.
 std::string redact(std::string_view url);
 
-/// `text` as a JSON string, with its quotes.
+/// `text` as a JSON string, with its quotes; bytes that are not UTF-8 become U+FFFD.
 std::string json_quote(std::string_view text);
 
 }  // namespace hfpour

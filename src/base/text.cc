@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace hfpour {
@@ -24,6 +25,21 @@ bool is_unreserved(char c) {
 }
 
 }  // namespace
+
+std::size_t letter_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t more = lead < 0x80 ? 0 : lead >> 5U == 6 ? 1 : lead >> 4U == 14 ? 2 : lead >> 3U == 30 ? 3 : 9;
+  if (more >= text.size()) return 0;
+  unsigned point = more == 0 ? lead : lead & (0x3fU >> more);
+  for (std::size_t i = 1; i <= more; ++i) {
+    const auto next = static_cast<unsigned char>(text[i]);
+    if (next >> 6U != 2) return 0;
+    point = point << 6U | (next & 0x3fU);
+  }
+  const bool overlong = (more == 1 && point < 0x80) || (more == 2 && point < 0x800) || (more == 3 && point < 0x10000);
+  const bool surrogate = point >= 0xd800 && point <= 0xdfff;
+  return overlong || surrogate || point > 0x10ffff ? 0 : more + 1;
+}
 
 std::string to_hex(ByteView bytes) {
   std::string hex;
@@ -114,33 +130,29 @@ std::optional<Bytes> parse_decimal(std::string_view text) {
 
 std::string printable(std::string_view text, std::size_t limit) {
   std::string out;
-  for (const char c : text) {
+  while (!text.empty()) {
     if (out.size() >= limit) return out + "…";
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
+    const std::size_t length = letter_length(text);
+    const std::string_view letter = text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(letter.size());
+    const auto lead = static_cast<unsigned char>(letter[0]);
+    const auto second = letter.size() > 1 ? static_cast<unsigned char>(letter[1]) : 0U;
+    // C0, DEL, and C1 (U+0080 to U+009F), which some terminals obey as well.
+    const bool control = lead < 0x20 || lead == 0x7f || (lead == 0xc2 && second < 0xa0);
+    if (length > 0 && !control) {
+      out += letter;
+      continue;
     }
+    for (const char c : letter) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
   return out;
 }
 
 bool is_utf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t more = lead < 0x80 ? 0 : lead >> 5U == 6 ? 1 : lead >> 4U == 14 ? 2 : lead >> 3U == 30 ? 3 : 9;
-    if (more == 9 || i + more >= text.size()) return false;
-    unsigned point = more == 0 ? lead : lead & (0x3fU >> more);
-    for (std::size_t k = 1; k <= more; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if (next >> 6U != 2) return false;
-      point = point << 6U | (next & 0x3fU);
-    }
-    const bool overlong = (more == 1 && point < 0x80) || (more == 2 && point < 0x800) || (more == 3 && point < 0x10000);
-    if (overlong || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return false;
-    i += more + 1;
+  while (!text.empty()) {
+    const std::size_t length = letter_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
   }
   return true;
 }

@@ -26,8 +26,8 @@ struct ConsoleSettings {
   bool quiet = false;     ///< only warnings and errors
   bool progress = true;   ///< bar or periodic lines
   bool terminal = false;  ///< the screen is one: a live bar; else one plain line every ten seconds
-  LogFormat format =
-      LogFormat::text;      ///< `json`: `key=value` messages, bytes as integers, and no bar
+  /// `json`: `key=value` messages, bytes as integers, and no bar.
+  LogFormat format = LogFormat::text;
   std::size_t columns = 0;  ///< of the bar; 0: ask the terminal before each drawing
 };
 

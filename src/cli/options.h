@@ -57,11 +57,11 @@ struct Options {
   Action action = Action::run;
 
   std::string source;  ///< `hf://…` as written, or the plain `owner/name` of `MODEL_NAME`
-  std::string
-      destination;  ///< `s3://bucket[/prefix/]` as written; empty when `bucket` and `prefix` say it
+  /// `s3://bucket[/prefix/]` as written; empty when `bucket` and `prefix` say it.
+  std::string destination;
   std::string bucket;  ///< from `S3_BUCKET`; empty when `destination` is given
-  std::string prefix =
-      "models/";  ///< from `S3_PREFIX`, only with `bucket`; set but empty means none
+  /// From `S3_PREFIX`, only with `bucket`; set but empty means none.
+  std::string prefix = "models/";
 
   std::string endpoint_url;  ///< of the store
   std::string region;        ///< empty: learned from the store
@@ -74,8 +74,8 @@ struct Options {
   std::string revision;  ///< empty: what the source says, else the default branch
 
   std::optional<std::vector<std::string>> include;  ///< patterns; never an empty list
-  std::optional<std::vector<std::string>>
-      exclude;         ///< patterns; an empty list says "filter nothing", preset or not
+  /// Patterns; an empty list says "filter nothing", preset or not.
+  std::optional<std::vector<std::string>> exclude;
   std::string preset;  ///< name of a ready-made selection; empty: the whole repository
 
   Bytes memory = 0;  ///< ceiling in bytes; 0: automatic, `default_memory` or what the cgroup allows
@@ -91,14 +91,15 @@ struct Options {
   LogFormat log_format = LogFormat::text;
   std::string log_level = "info";
 
-  std::vector<std::string>
-      warnings;  ///< one sentence each, to be shown once, when the log is ready
+  /// One sentence each, to be shown once, when the log is ready.
+  std::vector<std::string> warnings;
 };
 
 /// Reads the command line (`argv[0]` is the program) and the environment; a flag wins over its
 /// environment names, those over the default. Opens no file but the Hub token's.
 ///
-/// `--help` and `--version` win over everything; the other fields then hold defaults.
+/// `--help` and `--version` win over everything but a flag without its value; the other fields then
+/// hold defaults.
 /// Errors: `usage`, one sentence naming the value and the rule, or every missing setting at once.
 Result<Options> read_options(std::span<const char* const> argv, const Environment& env);
 

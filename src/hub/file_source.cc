@@ -74,8 +74,10 @@ Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange rang
   while (!ranged.complete()) {
     const Bytes before = ranged.at();
     Result<Link> link = co_await link_to(file, slot, cancel);
-    if (!link) co_return link.error();
-    Result<void> got = co_await attempt(file, ranged.left(), ranged, slot, *link, cancel);
+    // Everything but an address that came dead has been tried again already.
+    if (!link && link.error().kind != Kind::expired) co_return link.error();
+    Result<void> got = link ? Result<void>() : link.error();
+    if (link) got = co_await attempt(file, ranged.left(), ranged, slot, *link, cancel);
     if (ranged.complete()) break;
     if (got) got = Error(Kind::network, "the stream ended early");
     if (ranged.at() > before) backoff.progress();
@@ -112,7 +114,8 @@ Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, R
     const bool ranged = !link.bare_resolve && !whole;
     if (ranged) request.headers.add("Range", fmt::format("bytes={}-{}", range.begin, range.end - 1));
     inlet.begin_at(0);
-    const auto accept = [&inlet, &file, range, ranged, on_hub = link.on_hub](const http::Response& answer) {
+    bool accepted = false;
+    const auto fits = [&inlet, &file, range, ranged, on_hub = link.on_hub](const http::Response& answer) {
       if (answer.headers.get("Content-Encoding").value_or("identity") != "identity") return false;
       if (answer.status == 200) return on_hub || !ranged || (range.begin == 0 && range.end == file.size);
       if (answer.status != 206 || !ranged) return false;
@@ -122,11 +125,11 @@ Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, R
       return said->begin == range.begin && said->end == range.end && said->total.value_or(file.size) == file.size;
     };
     http::Exchange exchange(hub_.client(), std::move(request));
-    exchange.receive_into(inlet, accept);
+    exchange.receive_into(inlet, [&fits, &accepted](const http::Response& answer) { return accepted = fits(answer); });
     Result<http::Response> answer = co_await exchange.run(cancel);
     if (inlet.complete()) co_return Result<void>();
     if (!answer) co_return answer.error();
-    if (!is_redirect(answer->status)) co_return judge(file, *answer, inlet, link, slot);
+    if (!is_redirect(answer->status)) co_return judge(file, *answer, accepted, link, slot);
     Result<Link> next = hub_.read_redirect(ref_, commit_, file, link.url, *answer);
     if (!next) co_return next.error();
     link = *next;
@@ -135,14 +138,13 @@ Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, R
 }
 
 /// What an answer means that did not bring all the bytes (contract hub §5.4).
-Result<void> FileSource::judge(const FileEntry& file, const http::Response& answer, const RangeInlet& inlet,
+Result<void> FileSource::judge(const FileEntry& file, const http::Response& answer, bool accepted,
                                const Link& link, Slot& slot) const {
   const int status = answer.status;
   if (status == 200 || status == 206) {
     slot.link.reset();
-    if (inlet.at() > 0) return Error(Kind::network, "the answer ended before the file did");
-    Error wrong(Kind::protocol, fmt::format("HTTP {} with other bytes than were asked for", status));
-    return wrong;
+    if (accepted) return Error(Kind::network, "the answer ended before the file did");
+    return Error(Kind::protocol, fmt::format("HTTP {} with other bytes than were asked for", status));
   }
   if (link.on_hub) return to_error(to_string(ref_) + "/" + printable(file.path), answer, hub_.has_token());
   const bool stale = status == 400 || status == 401 || status == 403 || status == 404 || status == 410 || status == 416;

@@ -31,14 +31,12 @@ class FileSource final : public Source {
     Condition answered;
   };
   class RangeInlet;
-  struct Attempt;
 
   Task<Result<Link>> link_to(const FileEntry& file, Slot& slot, CancelToken cancel);
   Task<Result<void>> stream_with(const FileEntry& file, ByteRange range, Inlet& inlet, Slot& slot, CancelToken cancel);
   Task<Result<void>> attempt(const FileEntry& file, ByteRange range, RangeInlet& inlet, Slot& slot, Link link,
                              CancelToken cancel);
-  Result<void> judge(const FileEntry& file, const http::Response& answer, const RangeInlet& inlet, const Link& link,
-                     Slot& slot) const;
+  Result<void> judge(const FileEntry& file, const http::Response& answer, bool accepted, const Link& link, Slot& slot) const;
   std::string name_of(const FileEntry& file) const;
 
   HubClient& hub_;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "http/exchange.h"
 #include "s3/errors.h"
+#include "s3/xml.h"
 
 namespace hfpour::s3 {
 
@@ -28,7 +29,9 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
     if (outlet != nullptr) exchange.send_from(*outlet);
     Result<http::Response> answer = co_await exchange.run(cancel);
     if (!answer) co_return answer.error();
-    if (answer->status / 100 == 2) co_return answer;
+    // A 200 may hold an error (contract s3 §4.4, §4.8); the body of an object is its own business.
+    const bool refused = call.operation != "GetObject" && parse_error(answer->body).has_value();
+    if (answer->status / 100 == 2 && !refused) co_return answer;
     const bool again = !mended && mend(*answer) && (outlet == nullptr || outlet->rewind());
     if (!again) co_return to_error(call.operation, *answer);
     mended = true;

@@ -47,7 +47,8 @@ namespace hfpour::s3 {
 /// words escaped and shortened. `http_status`, `code` and `request_id` (`x-amz-request-id`, else
 /// `RequestId`) are filled in. `retry_after` comes from `x-amz-retry-after` (milliseconds), else
 /// from `Retry-After` (seconds, or a date measured against the answer's own `Date`), at most 24
-/// hours. Pure; any thread. Source: contract s3, 4.11.
+/// hours. Pure; any thread.
+/// Source: contract s3, 4.11.
 Error to_error(std::string_view operation, const http::Response& answer);
 
 /// What a caller can do at once, one time, before it treats the error by its kind.

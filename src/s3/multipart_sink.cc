@@ -108,6 +108,13 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
     Result<std::optional<std::string>> seen = co_await look(file, expected_etag, cancel);
     if (!seen) co_return seen.error();
     if (seen->has_value()) co_return **seen;
+    // The upload is gone, or the store has other parts than we sent: only a new upload helps.
+    const std::string code = etag ? "" : etag.error().code;
+    if (code == "NoSuchUpload" || code == "InvalidPart" || code == "InvalidPartOrder") {
+      Error gone = etag.error();
+      gone.kind = Kind::expired;
+      co_return gone;
+    }
     Error doubt = etag ? Error(Kind::unavailable, "the store called the upload complete, and the object is not there")
                        : etag.error();
     Result<void> again = co_await bucket_.wait_after(std::move(doubt), "completing '" + printable(file.path) + "'", backoff,

@@ -5,8 +5,10 @@
         {KEY: {"size", "etag", "sha256", "metadata"}} of every object under PREFIX, each read to its end.
     boto3_read.py --endpoint URL [--ca FILE] --uploads BUCKET PREFIX
         {KEY: [UPLOAD_ID, ...]} of the multipart uploads that are neither completed nor aborted.
+    boto3_read.py --endpoint URL [--ca FILE] --table BUCKET PREFIX
+        the first form as lines for people: size, SHA-256, key.
 
-One JSON object on stdout. Credentials and region come from the environment, as boto3 reads them. PREFIX may be
+One JSON object on stdout, unless a table is asked for. Credentials and region come from the environment, as boto3 reads them. PREFIX may be
 empty or left out. Exit status: 0 done, 1 the store refused or an object is not what the list says, 2 wrong usage.
 Debian: python3-boto3.
 """
@@ -64,9 +66,11 @@ def main():
     parser.add_argument("--endpoint", required=True, metavar="URL")
     parser.add_argument("--ca", metavar="FILE", help="certificate authority of an https endpoint")
     parser.add_argument("--uploads", action="store_true", help="print the open multipart uploads instead")
+    parser.add_argument("--table", action="store_true", help="print lines for people instead of JSON")
     parser.add_argument("bucket")
     parser.add_argument("prefix", nargs="?", default="")
     arguments = parser.parse_args()
+    sys.stdout.reconfigure(encoding="utf-8")  # a bare machine's locale is C
     try:
         s3 = boto3.client(
             "s3",
@@ -79,6 +83,10 @@ def main():
         result = ask(s3, arguments.bucket, arguments.prefix)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ValueError) as problem:
         sys.exit(f"boto3_read.py: {problem}")
+    if arguments.table:
+        for key in sorted(result):
+            print(f"{result[key]['size']:>12}  sha256 {result[key]['sha256'][:16]}…  {key}")
+        return
     json.dump(result, sys.stdout, ensure_ascii=True, indent=1, sort_keys=True)
     sys.stdout.write("\n")
 
