@@ -36,6 +36,10 @@ const Record* Found::proof(const FileEntry& file) const {
   return nullptr;
 }
 
+bool Found::recorded(std::string_view path) const {
+  return (manifest && manifest->find(path) != nullptr) || (checkpoint && checkpoint->find(path) != nullptr);
+}
+
 bool Found::satisfies(const Identity& wanted) const {
   if (!manifest || !manifest->complete) return false;
   Identity recorded = manifest->identity;

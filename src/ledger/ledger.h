@@ -25,6 +25,8 @@ struct Found {
   bool holds(const Record& record) const;
   /// The newest record of `file` that proves its bytes are in the bucket; null when there is none.
   const Record* proof(const FileEntry& file) const;
+  /// True when the manifest or the checkpoint names the file, whatever it says of it.
+  bool recorded(std::string_view path) const;
   /// True when the manifest says that everything `wanted` asks for is there, and the listing shows it.
   bool satisfies(const Identity& wanted) const;
 };

@@ -12,6 +12,7 @@
 #include "loop/deadline.h"
 #include "loop/task_group.h"
 #include "s3/multipart_sink.h"
+#include "s3/object_source.h"
 
 namespace hfpour::run {
 namespace {
@@ -142,8 +143,12 @@ void Run::split(Work& work, const Found& found) const {
   for (const FileEntry& file : work.files) {
     if (const Record* const proof = found.proof(file)) {
       work.kept.push_back(*proof);
-    } else {
-      work.to_pour.push_back(&file);
+      continue;
+    }
+    work.to_pour.push_back(&file);
+    const ListedObject* const there = found.object(file.path);
+    if (there != nullptr && there->size == file.size && file.size > 0 && !found.recorded(file.path)) {
+      work.unproven.push_back(Candidate{&file, there->etag});
     }
   }
 }
@@ -209,7 +214,7 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
   co_return sealed;
 }
 
-Task<Result<void>> Run::move_bytes(const Work& work, const MemoryPlan& plan, CancelToken cancel) {
+Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel) {
   if (work.to_pour.empty()) co_return Result<void>();
   hub_leg_.set_buffers(static_cast<long>(plan.receive_window), 0);
   store_leg_.set_buffers(0, static_cast<long>(plan.send_buffer));
@@ -217,9 +222,15 @@ Task<Result<void>> Run::move_bytes(const Work& work, const MemoryPlan& plan, Can
   if (!pool) co_return pool.error();
   HashWorkers hashers(reactor_, hash_threads());
   hub::FileSource source(hub_, canonical_, info_.commit);
+  s3::ObjectSource readback(bucket_, settings_.base);
   s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit});
-  const Services services{reactor_, hashers, source, sink, ledger_, console_, progress_, random_, settings_.check_md5,
-                          RetryPolicy()};
+  const auto services_with = [&](Source& from) {
+    return Services{reactor_, hashers, from, sink, ledger_, console_, progress_, random_, settings_.check_md5, RetryPolicy()};
+  };
+  const Services checking = services_with(readback);
+  Result<void> adopted = co_await adopt(work, checking, **pool, cancel);
+  if (!adopted) co_return adopted;
+  const Services services = services_with(source);
   Job job(services, work.to_pour, plan, settings_.part_size, **pool);
   CancelSource beside(cancel);
   TaskGroup group(reactor_.ready(), cancel);
@@ -228,6 +239,23 @@ Task<Result<void>> Run::move_bytes(const Work& work, const MemoryPlan& plan, Can
   group.spawn(ledger_.keep_checkpoint(beside.token()));
   Result<void> done = co_await group.join();
   co_return done;
+}
+
+/// Files that another tool put there are checked and kept instead of being fetched again.
+Task<Result<void>> Run::adopt(Work& work, const Services& services, const RingPool& pool, CancelToken cancel) {
+  if (work.unproven.empty()) co_return Result<void>();
+  console_.remark(fmt::format("{} of the files lie there without a record: checking them in the bucket",
+                              work.unproven.size()));
+  Adoption adoption(services, work.unproven, settings_.part_size, pool);
+  Result<std::vector<const FileEntry*>> right = co_await adoption.run(cancel);
+  if (!right) co_return right.error();
+  for (const FileEntry* const file : *right) {
+    std::erase(work.to_pour, file);
+    --progress_.total_files;
+    progress_.total_bytes -= file->size;
+  }
+  console_.remark(fmt::format("{} of them are right and stay", right->size()));
+  co_return Result<void>();
 }
 
 Task<Result<void>> Run::save_what_is_done() {

@@ -13,6 +13,7 @@
 #include "run/settings.h"
 #include "s3/bucket.h"
 #include "s3/object_store.h"
+#include "transfer/adoption.h"
 #include "transfer/job.h"
 #include "transfer/memory_plan.h"
 
@@ -35,6 +36,7 @@ class Run {
   struct Work {
     std::vector<FileEntry> files;
     std::vector<const FileEntry*> to_pour;
+    std::vector<Candidate> unproven;  ///< of `to_pour`: of the right size in the bucket, but nobody recorded them
     std::vector<Record> kept;
   };
 
@@ -45,7 +47,8 @@ class Run {
   Task<Result<void>> check_access(const Work& work, CancelToken cancel);
   Result<MemoryPlan> plan_lanes(const Work& work) const;
   Task<Result<void>> pour(Work& work, const MemoryPlan& plan, CancelToken cancel);
-  Task<Result<void>> move_bytes(const Work& work, const MemoryPlan& plan, CancelToken cancel);
+  Task<Result<void>> adopt(Work& work, const Services& services, const RingPool& pool, CancelToken cancel);
+  Task<Result<void>> move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<Result<void>> save_what_is_done();
   PlanFacts plan_facts(const Work& work, const MemoryPlan& plan) const;
 

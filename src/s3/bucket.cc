@@ -38,6 +38,15 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
   }
 }
 
+Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, CancelToken cancel) {
+  http::Exchange exchange(client_, sign_call(call, false));
+  exchange.limit_body(call.answer_limit);
+  exchange.receive_into(inlet, [](const http::Response& answer) { return answer.status == 206; });
+  Result<http::Response> answer = co_await exchange.run(cancel);
+  if (!answer || answer->status == 206) co_return answer;
+  co_return to_error(call.operation, *answer);
+}
+
 Task<Result<void>> Bucket::wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel) {
   const std::optional<Millis> delay = backoff.after(error);
   if (!delay) co_return error;

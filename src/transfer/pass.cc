@@ -117,7 +117,7 @@ Task<Result<void>> Pass::digest(CancelToken cancel) {
   Ring& ring = lane_.ring;
   Digest md5(DigestKind::md5);
   Digest* const part_digest = services_.check_md5 ? &md5 : nullptr;
-  Digest* const file_digest = kind_ == Kind::first ? &file_.hash.digest() : nullptr;
+  Digest* const file_digest = kind_ != Kind::repair ? &file_.hash.digest() : nullptr;
   Bytes at = range_.begin;
   while (at < range_.end) {
     if (file_digest != nullptr) {
@@ -135,6 +135,7 @@ Task<Result<void>> Pass::digest(CancelToken cancel) {
     co_await services_.hashers.feed(bite, file_digest, part_digest);
     at += bite.size();
     ring.advance(Ring::Reader::hash, bite.size());
+    if (kind_ == Kind::check) ring.advance(Ring::Reader::upload, bite.size());
     if (file_digest != nullptr) file_.hash.passed(bite.size());
     if (at < end) continue;
     if (part_digest != nullptr) std::ranges::copy(md5.finish(), state(number).md5.begin());

@@ -18,7 +18,7 @@ struct PassFile {
   const PartPlan& plan;
   std::vector<PartState>& parts;  ///< by part number - 1
   OrderedHash& hash;
-  const std::string& upload_id;   ///< empty: bytes stay in the ring, nothing is uploaded
+  const std::string& upload_id;
   unsigned& retries;
 };
 
@@ -32,8 +32,10 @@ struct PassFile {
 class Pass {
  public:
   enum class Kind {
-    first,   ///< these bytes have not been seen yet: they go into the file's hash
+    first,   ///< these bytes have not been seen yet: they go into the file's hash and up
     repair,  ///< fetched again: they must equal what was seen the first time
+    retain,  ///< into the hash; nothing goes up, the bytes stay in the ring
+    check,   ///< into the hash; nothing goes up, the bytes are dropped
   };
 
   Pass(const Services& services, PassFile file, Lane& lane, ByteRange range, Kind kind);
@@ -61,7 +63,7 @@ class Pass {
   void part_given(unsigned number);
   PartState& state(unsigned number) { return file_.parts[number - 1]; }
   std::string name_of(unsigned number) const;
-  bool uploads() const { return !file_.upload_id.empty(); }
+  bool uploads() const { return kind_ == Kind::first || kind_ == Kind::repair; }
 
   const Services& services_;
   PassFile file_;

@@ -115,7 +115,7 @@ Task<Result<StoredFile>> Transfer::finish(CancelToken cancel) {
 Task<Result<StoredFile>> Transfer::pour_whole(Lane& lane, CancelToken cancel) {
   lane.ring.reset();
   if (entry_.size > 0) {
-    Pass pass(services_, pass_file(), lane, ByteRange{0, entry_.size}, Pass::Kind::first);
+    Pass pass(services_, pass_file(), lane, ByteRange{0, entry_.size}, Pass::Kind::retain);
     Result<void> passed = co_await pass.run(cancel);
     if (!passed) co_return passed.error();
   }
@@ -133,6 +133,20 @@ Task<Result<StoredFile>> Transfer::pour_whole(Lane& lane, CancelToken cancel) {
   StoredFile stored;
   stored.etag = *etag;
   stored.xxh3.push_back(entry_.size > 0 ? parts_[0].xxh3 : Xxh3().finish());
+  co_return stored;
+}
+
+Task<Result<StoredFile>> Transfer::check(Lane& lane, CancelToken cancel) {
+  if (entry_.size > 0) {
+    Pass pass(services_, pass_file(), lane, ByteRange{0, entry_.size}, Pass::Kind::check);
+    Result<void> passed = co_await pass.run(cancel);
+    if (!passed) co_return passed.error();
+  }
+  Result<void> same = hash_.verify();
+  if (!same) co_return same.error();
+  StoredFile stored;
+  stored.part_size = plan_.count() > 1 ? plan_.part_size : 0;
+  for (const PartState& part : parts_) stored.xxh3.push_back(entry_.size > 0 ? part.xxh3 : Xxh3().finish());
   co_return stored;
 }
 

@@ -33,6 +33,10 @@ class Transfer {
   /// A file that fits into the ring: received whole, verified, then stored by one request.
   Task<Result<StoredFile>> pour_whole(Lane& lane, CancelToken cancel);
 
+  /// Reads the file from a source that is the bucket itself and stores nothing: what is known of it if its bytes are
+  /// right. Errors: `integrity` if they are not; the source's.
+  Task<Result<StoredFile>> check(Lane& lane, CancelToken cancel);
+
   /// Drops the upload, if one was begun, under a deadline of its own.
   Task<void> abandon();
 

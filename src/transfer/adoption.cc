@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "transfer/adoption.h"
+
+#include "loop/task_group.h"
+
+namespace hfpour {
+
+Adoption::Adoption(const Services& services, std::vector<Candidate> candidates, Bytes part_size, const RingPool& pool)
+    : services_(services), candidates_(std::move(candidates)), part_size_(part_size) {
+  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool.storage(i)));
+}
+
+Task<Result<std::vector<const FileEntry*>>> Adoption::run(CancelToken cancel) {
+  TaskGroup group(services_.reactor.ready(), cancel);
+  for (const auto& lane : lanes_) group.spawn(work(*lane, group.token()));
+  Result<void> joined = co_await group.join();
+  if (!joined) co_return joined.error();
+  co_return std::move(adopted_);
+}
+
+Task<Result<void>> Adoption::work(Lane& lane, CancelToken cancel) {
+  while (next_ < candidates_.size()) {
+    const Candidate candidate = candidates_[next_++];
+    Result<PartPlan> parts = plan_parts(candidate.file->size, part_size_, services_.sink.limits());
+    if (!parts) continue;
+    Transfer transfer(services_, *candidate.file, *parts);
+    Result<StoredFile> checked = co_await transfer.check(lane, cancel);
+    if (cancel.cancelled()) co_return cancel.error();
+    if (!checked) continue;
+    checked->etag = candidate.etag;
+    services_.records.stored(*candidate.file, std::move(*checked));
+    adopted_.push_back(candidate.file);
+  }
+  co_return Result<void>();
+}
+
+}  // namespace hfpour
