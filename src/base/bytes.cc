@@ -15,12 +15,12 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array<Unit, 17> units = {{
+constexpr std::array<Unit, 19> units = {{
     {"", 1}, {"B", 1},
     {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
     {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
     {"Ki", 1024.0}, {"Mi", 1048576.0}, {"Gi", 1073741824.0}, {"Ti", 1099511627776.0},
-    {"MiB", 1048576.0}, {"GiB", 1073741824.0},
+    {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0},
 }};
 
 Error bad_size(std::string_view text) {
@@ -33,7 +33,7 @@ Result<Bytes> parse_bytes(std::string_view text) {
   double number = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, failed] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  if (failed != std::errc() || number < 0) return bad_size(text);
+  if (failed != std::errc() || !(number >= 0)) return bad_size(text);  // "nan" is a number to from_chars
   std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
   while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
   for (const Unit& unit : units) {

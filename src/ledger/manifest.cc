@@ -4,7 +4,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -17,6 +19,9 @@ namespace hfpour {
 namespace {
 
 constexpr int schema = 1;
+constexpr std::array<std::string_view, 8> head_fields = {"schema", "repository", "type",     "revision",
+                                                         "commit", "selection",  "complete", "files"};
+constexpr std::array<std::string_view, 5> record_fields = {"path", "size", "hash", "etag", "part_size"};
 
 void write_field(std::string& out, std::string_view name, std::string_view value) {
   out += fmt::format("  {}: {},\n", json_quote(name), json_quote(value));
@@ -36,7 +41,9 @@ void write_record(std::string& out, const Record& record) {
 class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
   Manifest manifest;
-  bool schema_seen = false;
+
+  /// True when every field of the document was there.
+  bool whole() const { return head_seen_ == (1U << head_fields.size()) - 1; }
 
   bool null() override { return false; }
   bool boolean(bool value) override { return in_record_ ? false : set_flag(value); }
@@ -47,42 +54,55 @@ class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
   bool string(string_t& value) override { return in_record_ ? record_text(value) : head_text(value); }
   bool key(string_t& name) override {
     key_ = name;
-    return true;
+    return in_record_ ? note(record_fields, record_seen_) : note(head_fields, head_seen_);
   }
   bool start_object(std::size_t) override {
     ++depth_;
     if (depth_ == 2) {
       manifest.files.emplace_back();
-      seen_ = 0;
+      record_seen_ = 0;
       in_record_ = true;
     }
-    return depth_ <= 2;
+    return depth_ == 1 || (depth_ == 2 && in_files_);
   }
   bool end_object() override {
     --depth_;
     if (!in_record_) return true;
     in_record_ = false;
-    return seen_ == 5;
+    return record_seen_ == (1U << record_fields.size()) - 1;
   }
-  bool start_array(std::size_t) override { return key_ == "files" || (in_record_ && key_ == "xxh3"); }
-  bool end_array() override { return true; }
+  bool start_array(std::size_t) override {
+    if (in_record_) return key_ == "xxh3";
+    in_files_ = depth_ == 1 && key_ == "files";
+    return in_files_;
+  }
+  bool end_array() override {
+    if (!in_record_) in_files_ = false;
+    return true;
+  }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 
  private:
   Record& record() { return manifest.files.back(); }
 
+  /// Marks the field of the last key as seen; false when it is there twice.
+  bool note(std::span<const std::string_view> fields, unsigned& seen) const {
+    const auto place = std::ranges::find(fields, key_);
+    if (place == fields.end()) return true;
+    const unsigned bit = 1U << (place - fields.begin());
+    const bool first = (seen & bit) == 0;
+    seen |= bit;
+    return first;
+  }
+
   bool set_flag(bool value) {
     if (key_ == "complete") manifest.complete = value;
-    return true;
+    return key_ != "files" && key_ != "schema";
   }
   bool number(Bytes value) {
-    if (!in_record_) {
-      if (key_ == "schema") schema_seen = value == schema;
-      return key_ != "schema" || schema_seen;
-    }
+    if (!in_record_) return key_ == "schema" ? value == schema : key_ != "files";
     if (key_ == "size") record().file.size = value;
     if (key_ == "part_size") record().stored.part_size = value;
-    ++seen_;
     return key_ == "size" || key_ == "part_size";
   }
   bool head_text(const std::string& value) {
@@ -91,11 +111,10 @@ class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
     if (key_ == "revision") manifest.identity.revision = value;
     if (key_ == "selection") manifest.identity.selection = value;
     if (key_ == "commit") manifest.commit = value;
-    return true;
+    return key_ != "files" && key_ != "schema";
   }
   bool record_text(const std::string& value) {
     if (key_ == "xxh3") return checksum(value);
-    ++seen_;
     if (key_ == "path") record().file.path = value;
     if (key_ == "etag") record().stored.etag = value;
     if (key_ != "hash") return key_ == "path" || key_ == "etag";
@@ -116,7 +135,9 @@ class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
 
   std::string key_;
   int depth_ = 0;
-  int seen_ = 0;  ///< fields of the record at hand: path, size, hash, etag, part_size
+  unsigned head_seen_ = 0;    ///< by place in `head_fields`
+  unsigned record_seen_ = 0;  ///< of the record at hand, by place in `record_fields`
+  bool in_files_ = false;
   bool in_record_ = false;
 };
 
@@ -150,7 +171,7 @@ std::string write_manifest(const Manifest& manifest) {
 Result<Manifest> read_manifest(std::string_view text) {
   ManifestReader reader;
   const bool good = nlohmann::json::sax_parse(text.begin(), text.end(), &reader);
-  if (!good || !reader.schema_seen) return Error(Kind::protocol, "not a manifest this version can read");
+  if (!good || !reader.whole()) return Error(Kind::protocol, "not a manifest this version can read");
   Manifest manifest = std::move(reader.manifest);
   if (manifest.identity.repository.empty() || manifest.commit.size() != 40) {
     return Error(Kind::protocol, "the manifest does not say what it is of");

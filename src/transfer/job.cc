@@ -60,10 +60,20 @@ Task<Result<void>> Job::run(CancelToken cancel) {
     for (const auto& lane : lanes_) group.spawn(work(*lane, group.token()));
     Result<void> joined = co_await group.join();
     if (!joined) gravest_ = joined.error();
+    co_await abandon_open_files();
   }
   if (cancel.cancelled()) co_return cancel.error();
   if (gravest_) co_return *gravest_;
   co_return Result<void>();
+}
+
+/// When the job stops between two stripes of a file, no lane is left that would settle it.
+Task<void> Job::abandon_open_files() {
+  for (const auto& file : files_) {
+    if (file->transfer) co_await file->transfer->abandon();
+    file->transfer.reset();
+    file->cancel.reset();
+  }
 }
 
 /// Large files first. When the last round of them would leave lanes idle, those are cut into stripes, if a ring can hold

@@ -45,6 +45,7 @@ class Job {
   Task<Result<void>> work(Lane& lane, CancelToken cancel);
   Task<Result<void>> pour(Piece piece, Lane& lane);
   Task<Result<void>> settle(File& file, Result<void> poured);
+  Task<void> abandon_open_files();
   Result<void> conclude(File& file, Result<StoredFile> stored);
   void start(File& file, CancelToken cancel);
   void restart(File& file);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace hfpour {
 namespace {
@@ -15,6 +16,9 @@ constexpr Bytes user_space_per_lane = (1 + uploads_per_lane) * (128 + 56) * KiB;
 constexpr Bytes reserve = 4 * MiB;  ///< headers, listings in flight, fragmentation
 constexpr unsigned most_lanes = 64;      // contract hub §3.9: 32 to 64 connections fill 10 Gbit/s
 constexpr unsigned default_lanes = 32;
+// The Hub's edge, measured in August 2026 (contract hub §3.9): median time to first byte and speed of one stream.
+constexpr double first_byte_seconds = 0.66;
+constexpr double stream_speed = 28.0;  // MiB/s
 constexpr Bytes shortest_ring = 1 * MiB;
 constexpr Bytes usual_ring = 2 * MiB;
 
@@ -40,11 +44,29 @@ MemoryPlan cut(unsigned lanes, Bytes ring, const Buffers& buffers) {
   return plan;
 }
 
-unsigned useful_lanes(const MemoryNeed& need) {
-  if (need.lanes > 0) return std::min(need.lanes, most_lanes);
-  // A large file can keep many lanes busy, a small one only its own.
-  if (need.large_files > 0) return default_lanes;
-  return static_cast<unsigned>(std::clamp<std::size_t>(need.small_files, 1, default_lanes));
+/// The plan with the most generous kernel buffers that still leaves a good number of lanes; nothing when not even
+/// one lane fits.
+std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
+  for (const Buffers& buffers : buffer_steps) {
+    const auto lanes = static_cast<unsigned>(std::min<Bytes>(room / (ring + overhead(buffers)), wished));
+    const bool last = &buffers == &buffer_steps.back();
+    if (lanes == 0 || (lanes < wished && lanes < std::max(4U, wished / 4) && !last)) continue;
+    MemoryPlan plan = cut(lanes, ring, buffers);
+    plan.held_by_memory = lanes < wished;
+    return plan;
+  }
+  return std::nullopt;
+}
+
+/// MiB/s to be expected of lanes that each pour a whole file, one long stream each.
+double speed_of_whole_files(const MemoryPlan& plan, const MemoryNeed& need) {
+  return stream_speed * static_cast<double>(std::min<std::size_t>(plan.lanes, std::max<std::size_t>(need.large_files, 1)));
+}
+
+/// MiB/s to be expected of lanes that each pour stripes as long as their ring: every stripe waits for its first byte.
+double speed_of_stripes(const MemoryPlan& plan) {
+  const double ring = static_cast<double>(plan.ring_bytes) / static_cast<double>(MiB);
+  return plan.lanes * ring / (first_byte_seconds + ring / stream_speed);
 }
 
 Error does_not_fit(const MemoryNeed& need, Bytes lane) {
@@ -61,31 +83,24 @@ Error does_not_fit(const MemoryNeed& need, Bytes lane) {
 Result<MemoryPlan> plan_memory(const MemoryNeed& need) {
   const Bytes used = need.resident + reserve;
   const Bytes room = need.ceiling > used ? need.ceiling - used : 0;
-  const unsigned wished = useful_lanes(need);
-  const bool stripes = need.large_files > 0 && need.large_files < wished;
-  const Bytes wished_ring = stripes ? need.part_size : usual_ring;
+  const unsigned wished = need.lanes > 0 ? std::min(need.lanes, most_lanes) : default_lanes;
+  const auto files = static_cast<unsigned>(std::clamp<std::size_t>(need.large_files + need.small_files, 1, wished));
 
-  for (const Buffers& buffers : buffer_steps) {
-    const Bytes lane = wished_ring + overhead(buffers);
-    const auto fits = static_cast<unsigned>(std::min<Bytes>(room / lane, wished));
-    // Fewer than a quarter of the lanes, or fewer than four, is worth smaller kernel buffers first.
-    const bool last = &buffers == &buffer_steps.back();
-    if (fits == wished || (fits >= std::max(4U, wished / 4) && !last)) {
-      MemoryPlan plan = cut(fits, wished_ring, buffers);
-      plan.held_by_memory = fits < wished;
-      return plan;
+  // Without stripes a lane more than there are files would only stand idle.
+  std::optional<MemoryPlan> whole = fit(room, files, usual_ring);
+  if (!whole || whole->lanes < std::min(files, 4U)) {
+    if (const std::optional<MemoryPlan> shorter = fit(room, files, shortest_ring)) {
+      whole = shorter;
+      whole->held_by_memory = true;
     }
   }
-  const Buffers& thrifty = buffer_steps.back();
-  for (const Bytes ring : {wished_ring, usual_ring, shortest_ring}) {
-    const auto fits = static_cast<unsigned>(std::min<Bytes>(room / (ring + overhead(thrifty)), wished));
-    if (fits < std::min(wished, 4U) && ring > shortest_ring) continue;
-    if (fits == 0) break;
-    MemoryPlan plan = cut(fits, ring, thrifty);
-    plan.held_by_memory = true;
-    return plan;
-  }
-  return does_not_fit(need, shortest_ring + overhead(thrifty));
+  if (!whole) return does_not_fit(need, shortest_ring + overhead(buffer_steps.back()));
+  if (need.large_files == 0 || need.large_files >= wished) return *whole;
+  const std::optional<MemoryPlan> stripes = fit(room, wished, need.part_size);
+  if (stripes && speed_of_stripes(*stripes) > speed_of_whole_files(*whole, need)) return *stripes;
+  // More memory would have made stripes the better choice.
+  whole->held_by_memory = true;
+  return *whole;
 }
 
 }  // namespace hfpour

@@ -33,8 +33,9 @@ struct MemoryPlan {
 /// How many uploads of one lane may be under way: one that sends, the others waiting for their answer.
 inline constexpr unsigned uploads_per_lane = 3;
 
-/// Cuts what the ceiling leaves over into lanes. With files enough, many lanes with short rings; with fewer large files
-/// than lanes, rings as long as a part, so that stripes of one file can run side by side.
+/// Cuts what the ceiling leaves over into lanes, whichever way is expected to be faster: a lane for each file, with short
+/// rings and one long stream each; or, with fewer large files than lanes, rings as long as a part, so that stripes of one
+/// file can run side by side, each of which waits anew for its first byte.
 ///
 /// Errors: `usage` with the arithmetic when not even one lane fits. Pure; any thread.
 Result<MemoryPlan> plan_memory(const MemoryNeed& need);

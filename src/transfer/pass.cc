@@ -190,6 +190,7 @@ Task<Result<void>> Pass::judge(unsigned number, PartOutlet& outlet, Result<PartR
     Result<void> discarded = co_await discard(outlet, cancel);
     co_return discarded;
   }
+  if (inlet_error_) co_return *inlet_error_;  // known before the stream has ended, and the better explanation
   if (outlet.left() > 0) co_return Error(hfpour::Kind::internal, "the store answered before it had all bytes");
   PartState& part = state(number);
   if (outlet.finish() != part.xxh3) {

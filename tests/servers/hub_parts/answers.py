@@ -100,7 +100,7 @@ def out_of_range(total):
 
 
 def redirect(status, location, headers=()):
-    text = f"Redirecting to {location[:60]}".encode()
+    text = f"Redirecting to {location}".encode()
     return Response(status, [TEXT_TYPE, ("Location", location), *headers], text)
 
 

@@ -112,6 +112,14 @@ NOT_FAULTS = {
 }
 
 
+# modes of which a request takes only one; any other mode takes itself only once,
+# but several listing faults may meet in one page
+GROUPS = {"reset_after": "cut", "short_fin": "cut", "stall": "cut", "link_loop": "link",
+          "link_relative": "link", "link_no_space": "link", "link_foreign": "link",
+          "link_garbled": "link", "link_empty_page": "link", "starred": None,
+          "wrong_size": None, "wrong_sha": None}
+
+
 class Fault:
     """One injected fault with its selector and what is left of its count."""
 
@@ -209,7 +217,7 @@ class Plan:
 
     def fire(self, stage, request, applies=None, only_one=False):
         """The due faults of a stage; `applies(fault)` says if one could act here."""
-        fired = []
+        fired, groups = [], set()
         with self.lock:
             if not self.faults:
                 return fired
@@ -218,8 +226,10 @@ class Plan:
                     continue
                 if not (applies(fault) if applies else fault.matches_path(request.file_path)):
                     continue
-                if not fault.due() or (only_one and fired):
+                group = GROUPS.get(fault.mode, fault.mode)
+                if not fault.due() or (only_one and fired) or group in groups:
                     continue
+                groups |= {group} - {None}
                 fault.count -= 1 if fault.count > 0 else 0
                 fired.append(fault)
         for fault in fired:

@@ -207,8 +207,9 @@ class Files:
         """A signed absolute CDN URL; only this exact text will be accepted."""
         expires = int(time.time()) + life
         name = entry.path.rpartition("/")[2]
-        shown = urllib.parse.quote(f"inline; filename*=UTF-8''{urllib.parse.quote(name)};",
-                                   safe="*'()!~")
+        shown = urllib.parse.quote_plus(
+            f"inline; filename*=UTF-8''{urllib.parse.quote(name)}; filename=\"{name}\";",
+            safe="*()!~")
         resource = (f"/xet-bridge-us/{repo.id}/{entry.xet_hash}"
                     f"?response-content-disposition={shown}")
         condition = {"DateLessThan": {"AWS:EpochTime": expires}}

@@ -302,14 +302,11 @@ class Connection:
 
     def send_slice(self, view, key, rate, uncounted=0):
         """Send one slice; book it first so that counters are never behind the client."""
-        if not rate:
-            step, pause = len(view), 0.0
-        else:
-            step = max(1, min(1 << 20, int(rate * 0.05)))
-            pause = step / rate
+        step = max(1, min(1 << 20, int(rate * 0.05))) if rate else len(view)
         counters = self.listener.counters
         for at in range(0, len(view), max(step, 1)):
             piece = view[at:at + step]
+            began = time.monotonic()
             counters.served(key, self.listener.name, len(piece) - uncounted)
             done = 0
             try:
@@ -320,8 +317,9 @@ class Connection:
                 counters.served(key, self.listener.name, sent - (len(piece) - uncounted))
                 raise
             uncounted = 0
-            if pause:
-                self.listener.wait(pause)
+            if rate:
+                left = len(piece) / rate - (time.monotonic() - began)
+                self.listener.wait(max(0.0, left))
 
     def send_file(self, handle, start, end, key):
         counters = self.listener.counters

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#include "buffer/ring.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "base/random.h"
+#include "buffer/ring_pool.h"
+#include "support/data.h"
+
+using namespace hfpour;
+using namespace hfpour::testing;
+
+namespace {
+
+using Reader = Ring::Reader;
+
+class CountingWaker final : public Waker {
+ public:
+  void wake() override { ++woken; }
+  unsigned woken = 0;
+};
+
+/// A ring of a given capacity with verbs for tests.
+struct RingBench {
+  explicit RingBench(Bytes capacity) : memory(capacity, '\0') {}
+  std::string memory;
+  Ring ring{std::as_writable_bytes(std::span(memory.data(), memory.size()))};
+
+  bool write(const std::string& text) { return ring.write(as_view(text)); }
+  std::string read(Reader reader, Bytes limit) {
+    std::string all;
+    while (all.size() < limit) {
+      const ByteView piece = ring.peek(reader, limit - all.size());
+      if (piece.empty()) break;
+      all += as_text(piece);
+      ring.advance(reader, piece.size());
+    }
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("ring: bytes come out as they went in at every wrap position of every small capacity") {
+  for (Bytes capacity = 1; capacity <= 9; ++capacity) {
+    for (Bytes start = 0; start < 2 * capacity; ++start) {
+      for (Bytes length = 0; length <= capacity; ++length) {
+        CAPTURE(capacity);
+        CAPTURE(start);
+        CAPTURE(length);
+        RingBench bench(capacity);
+        for (Bytes i = 0; i < start; ++i) {
+          REQUIRE(bench.write("-"));
+          bench.read(Reader::hash, 1);
+          bench.read(Reader::upload, 1);
+        }
+        const std::string text = pattern(length, 1);
+        REQUIRE(bench.write(text));
+        REQUIRE(bench.ring.free() == capacity - length);
+        std::string seen;
+        for (Bytes at = start; at < start + length;) {
+          const ByteView piece = bench.ring.view_at(at, start + length - at);
+          seen += as_text(piece);
+          at += piece.size();
+        }
+        REQUIRE(seen == text);
+        REQUIRE(bench.read(Reader::hash, 100) == text);
+        REQUIRE(bench.ring.free() == capacity - length);
+        REQUIRE(bench.read(Reader::upload, 100) == text);
+        REQUIRE(bench.ring.free() == capacity);
+      }
+    }
+  }
+}
+
+TEST_CASE("ring: a cell is free only when both readers have passed it") {
+  RingBench bench(4);
+  CHECK(bench.write("abcd"));
+  CHECK(bench.ring.free() == 0);
+  CHECK(bench.read(Reader::upload, 3) == "abc");
+  CHECK(bench.ring.free() == 0);
+  CHECK_FALSE(bench.write("e"));
+  CHECK(bench.read(Reader::hash, 2) == "ab");
+  CHECK(bench.ring.free() == 2);
+  CHECK(bench.write("ef"));
+  CHECK(bench.read(Reader::hash, 9) == "cdef");
+  CHECK(bench.read(Reader::upload, 9) == "def");
+}
+
+TEST_CASE("ring: a write that does not fit leaves everything as it was") {
+  RingBench bench(5);
+  CHECK(bench.write("abc"));
+  CHECK_FALSE(bench.write("xyz"));
+  CHECK(bench.ring.written() == 3);
+  CHECK_FALSE(bench.write(std::string(6, 'x')));
+  CHECK(bench.write(""));
+  CHECK(bench.write("de"));
+  CHECK(bench.read(Reader::hash, 9) == "abcde");
+}
+
+TEST_CASE("ring: a reset ring begins at offset zero") {
+  RingBench bench(4);
+  CHECK(bench.write("abc"));
+  bench.read(Reader::hash, 2);
+  bench.ring.reset();
+  CHECK(bench.ring.written() == 0);
+  CHECK(bench.ring.free() == 4);
+  CHECK(bench.ring.position(Reader::hash) == 0);
+  CHECK(bench.ring.peek(Reader::upload, 9).empty());
+}
+
+TEST_CASE("ring: a waiting writer is woken once, when a quarter is free") {
+  RingBench bench(16);
+  CountingWaker waker;
+  bench.ring.set_writer_waker(&waker);
+  CHECK(bench.write(pattern(16)));
+  bench.read(Reader::hash, 16);
+  bench.read(Reader::upload, 1);
+  CHECK(waker.woken == 0);  // nobody waits
+  bench.ring.writer_waits();
+  bench.read(Reader::upload, 1);
+  bench.read(Reader::upload, 1);
+  CHECK(waker.woken == 0);
+  bench.read(Reader::upload, 1);
+  CHECK(waker.woken == 1);
+  bench.read(Reader::upload, 4);
+  CHECK(waker.woken == 1);
+  bench.ring.writer_waits();
+  bench.read(Reader::upload, 1);
+  CHECK(waker.woken == 2);
+  bench.ring.set_writer_waker(nullptr);
+  bench.ring.writer_waits();
+  bench.read(Reader::upload, 1);
+  CHECK(waker.woken == 2);
+}
+
+TEST_CASE("ring: the slower reader decides when the writer is woken") {
+  RingBench bench(8);
+  CountingWaker waker;
+  bench.ring.set_writer_waker(&waker);
+  CHECK(bench.write(pattern(8)));
+  bench.ring.writer_waits();
+  bench.read(Reader::upload, 8);
+  CHECK(waker.woken == 0);
+  bench.read(Reader::hash, 2);
+  CHECK(waker.woken == 1);
+}
+
+TEST_CASE("ring: the upload is woken by bytes, and only by bytes") {
+  RingBench bench(8);
+  CountingWaker waker;
+  bench.ring.set_upload_waker(&waker);
+  CHECK(bench.write(""));
+  CHECK(waker.woken == 0);
+  CHECK(bench.write("abc"));
+  CHECK(waker.woken == 1);
+  CHECK_FALSE(bench.write(pattern(6)));
+  CHECK(waker.woken == 1);
+}
+
+TEST_CASE("ring: a random walk gives each reader the bytes in order") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    const auto draw = [&random](Bytes most) { return static_cast<Bytes>(random.fraction() * static_cast<double>(most + 1)); };
+    const Bytes capacity = 1 + draw(39);
+    const std::string data = pattern(5'000, static_cast<unsigned>(seed));
+    RingBench bench(capacity);
+    CountingWaker waker;
+    bench.ring.set_writer_waker(&waker);
+    Bytes written = 0;
+    std::string read[2];
+    for (unsigned step = 0; read[0].size() < data.size() || read[1].size() < data.size(); ++step) {
+      REQUIRE(step < 200'000);
+      const std::string piece = data.substr(written, draw(capacity + 1));
+      const bool fits = piece.size() <= bench.ring.free();
+      REQUIRE(bench.write(piece) == fits);
+      if (fits) written += piece.size();
+      const Reader reader = draw(1) == 0 ? Reader::hash : Reader::upload;
+      read[static_cast<std::size_t>(reader)] += bench.read(reader, draw(capacity));
+      const Bytes behind = std::min(read[0].size(), read[1].size());
+      REQUIRE(bench.ring.free() == capacity - (written - behind));
+      REQUIRE(bench.ring.position(Reader::hash) == read[0].size());
+      REQUIRE(bench.ring.available(Reader::upload) == written - read[1].size());
+    }
+    CHECK(read[0] == data);
+    CHECK(read[1] == data);
+  }
+}
+
+TEST_CASE("ring pool: rings lie side by side and do not overlap") {
+  const auto pool = RingPool::make(3, 10);
+  REQUIRE(pool);
+  CHECK((*pool)->count() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto storage = (*pool)->storage(i);
+    CHECK(storage.size() == 10);
+    std::ranges::fill(storage, static_cast<std::byte>(i + 1));
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (const std::byte b : (*pool)->storage(i)) CHECK(b == static_cast<std::byte>(i + 1));
+  }
+}
+
+TEST_CASE("ring pool: memory the system does not have is refused, not died of") {
+  const auto pool = RingPool::make(std::size_t(1) << 40U, Bytes(1) << 22U);
+  REQUIRE_FALSE(pool);
+  CHECK(pool.error().kind == Kind::quota);
+}

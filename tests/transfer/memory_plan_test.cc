@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "transfer/memory_plan.h"
+
+#include <doctest/doctest.h>
+
+#include "base/random.h"
+
+using namespace hfpour;
+
+namespace {
+
+MemoryNeed need_of(Bytes ceiling, std::size_t large, std::size_t small, unsigned lanes = 0) {
+  MemoryNeed need;
+  need.ceiling = ceiling;
+  need.resident = 20 * MiB;
+  need.lanes = lanes;
+  need.part_size = 16 * MiB;
+  need.large_files = large;
+  need.small_files = small;
+  return need;
+}
+
+}  // namespace
+
+TEST_CASE("memory plan: the table") {
+  struct Row {
+    Bytes ceiling;
+    std::size_t large;
+    std::size_t small;
+    unsigned wished;
+    unsigned least_lanes;
+    unsigned most_lanes;
+    Bytes least_ring;
+    bool held;
+  };
+  const Row rows[] = {
+      {64 * MiB, 100, 20, 0, 4, 32, 1 * MiB, true},    // many shards in little memory
+      {64 * MiB, 1, 0, 0, 1, 32, 1 * MiB, true},       // a long stream beats two stripes of 16 MiB
+      {64 * MiB, 0, 3, 0, 3, 3, 2 * MiB, false},       // no more lanes than files
+      {64 * MiB, 0, 0, 0, 1, 1, 2 * MiB, false},
+      {256 * MiB, 100, 20, 0, 32, 32, 2 * MiB, false},
+      {256 * MiB, 1, 0, 0, 4, 32, 16 * MiB, true},     // stripes: rings as long as a part
+      {256 * MiB, 0, 1000, 0, 32, 32, 2 * MiB, false},
+      {1 * GiB, 100, 0, 0, 32, 32, 2 * MiB, false},
+      {1 * GiB, 2, 0, 0, 32, 32, 16 * MiB, false},
+      {1 * GiB, 100, 0, 64, 64, 64, 2 * MiB, false},
+      {1 * GiB, 100, 0, 1000, 64, 64, 2 * MiB, false}, // more than anybody has use for
+      {1 * GiB, 100, 0, 1, 1, 1, 2 * MiB, false},
+      {64 * MiB, 100, 0, 2, 2, 2, 2 * MiB, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.ceiling / MiB);
+    CAPTURE(row.large);
+    CAPTURE(row.small);
+    CAPTURE(row.wished);
+    const auto plan = plan_memory(need_of(row.ceiling, row.large, row.small, row.wished));
+    REQUIRE(plan);
+    CHECK(plan->lanes >= row.least_lanes);
+    CHECK(plan->lanes <= row.most_lanes);
+    CHECK(plan->ring_bytes >= row.least_ring);
+    CHECK(plan->held_by_memory == row.held);
+    CHECK(plan->total() + 24 * MiB <= row.ceiling);
+  }
+}
+
+TEST_CASE("memory plan: a ceiling that is too low is refused with the arithmetic") {
+  MemoryNeed need = need_of(16 * MiB, 10, 10);
+  need.resident = 20 * MiB;
+  const auto plan = plan_memory(need);
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().kind == Kind::usage);
+  CHECK(plan.error().sentence ==
+        "--memory 16.0 MiB is too little: 20.0 MiB in use (program and listing) + 4.0 MiB reserve + "
+        "2.1 MiB for one lane = 26.1 MiB; give at least 27 MiB");
+  need.ceiling = 27 * MiB;  // the advice is good
+  CHECK(plan_memory(need).has_value());
+}
+
+TEST_CASE("memory plan: the sum never exceeds the ceiling") {
+  Random random(2026);
+  const auto draw = [&random](double most) { return static_cast<Bytes>(random.fraction() * most); };
+  unsigned planned = 0;
+  for (unsigned i = 0; i < 20'000; ++i) {
+    MemoryNeed need;
+    need.ceiling = i % 100 == 0 ? draw(1e13) : draw(2e9);
+    need.resident = draw(i % 2 == 0 ? 60e6 : 1e9);
+    need.lanes = static_cast<unsigned>(i % 3 == 0 ? draw(100) : 0);
+    need.part_size = 5 * MiB + draw(i % 7 == 0 ? 5e9 : 1e8);
+    need.large_files = draw(i % 5 == 0 ? 1e5 : 40);
+    need.small_files = draw(50);
+    const auto plan = plan_memory(need);
+    if (!plan) continue;
+    ++planned;
+    CAPTURE(i);
+    REQUIRE(plan->lanes >= 1);
+    REQUIRE((need.lanes == 0 || plan->lanes <= need.lanes));
+    REQUIRE(plan->ring_bytes >= 1 * MiB);
+    REQUIRE(plan->per_lane > plan->ring_bytes + plan->receive_window + plan->send_buffer);
+    REQUIRE(need.resident + plan->total() <= need.ceiling);
+  }
+  CHECK(planned > 10'000);
+}
+
+TEST_CASE("memory plan: a higher ceiling never gives fewer bytes to the lanes") {
+  for (const std::size_t large : {std::size_t(0), std::size_t(1), std::size_t(500)}) {
+    Bytes before = 0;
+    for (Bytes ceiling = 32 * MiB; ceiling <= 1 * GiB; ceiling += 4 * MiB) {
+      const auto plan = plan_memory(need_of(ceiling, large, 50));
+      REQUIRE(plan);
+      CAPTURE(large);
+      CAPTURE(ceiling / MiB);
+      CHECK(plan->lanes * plan->ring_bytes + 2 * MiB >= before / 2);  // steps of kernel buffers may cost lanes
+      before = plan->lanes * plan->ring_bytes;
+    }
+  }
+}

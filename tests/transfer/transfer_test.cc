@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "transfer/transfer.h"
+
+#include <doctest/doctest.h>
+
+#include "support/pour_bench.h"
+
+using namespace hfpour;
+using namespace hfpour::testing;
+
+namespace {
+
+/// Pours one file through one lane, without a job around it.
+Task<Result<StoredFile>> pour_one(Transfer& transfer, Lane& lane, Bytes size, CancelToken cancel) {
+  Result<void> poured = co_await transfer.pour(ByteRange(0, size), lane, cancel);
+  if (!poured) {
+    co_await transfer.abandon();
+    co_return poured.error();
+  }
+  Result<StoredFile> stored = co_await transfer.finish(cancel);
+  if (!stored) co_await transfer.abandon();
+  co_return stored;
+}
+
+/// Waits until the ring's hash reader has passed all, then spoils the memory the upload still reads.
+class SpoilingSink final : public Sink {
+ public:
+  SpoilingSink(Sink& inner, Reactor& reactor, Lane& lane, std::span<std::byte> storage)
+      : inner_(inner), reactor_(reactor), lane_(lane), storage_(storage) {}
+  SinkLimits limits() const override { return inner_.limits(); }
+  Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) override {
+    return inner_.create(file, cancel);
+  }
+  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
+                                     Outlet& bytes, CancelToken cancel) override {
+    while (lane_.ring.position(Ring::Reader::hash) < file.size) co_await reactor_.sleep(Millis(1), cancel);
+    storage_[5] ^= std::byte(1);
+    Result<PartReceipt> receipt = co_await inner_.put_part(file, upload_id, number, bytes, cancel);
+    co_return receipt;
+  }
+  Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
+                                     const std::vector<PartReceipt>& parts, const std::string& expected_etag,
+                                     CancelToken cancel) override {
+    return inner_.complete(file, upload_id, parts, expected_etag, cancel);
+  }
+  Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
+    return inner_.abort(file, upload_id, cancel);
+  }
+  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
+                                       CancelToken cancel) override {
+    return inner_.put_object(file, bytes, md5, cancel);
+  }
+
+ private:
+  Sink& inner_;
+  Reactor& reactor_;
+  Lane& lane_;
+  std::span<std::byte> storage_;
+};
+
+}  // namespace
+
+TEST_CASE("transfer: memory that gives out other bytes than were put in is caught without any MD5") {
+  PourBench bench;
+  const FileEntry& file = bench.add("large", pattern(32));
+  std::string memory(64, '\0');
+  const std::span<std::byte> storage = std::as_writable_bytes(std::span(memory.data(), memory.size()));
+  Lane lane(storage);
+  SpoilingSink sink(bench.sink, bench.loop.reactor, lane, storage);
+  Services services{bench.loop.reactor, bench.hashers, bench.source,   sink,         bench.records,
+                    bench.observer,     bench.progress, bench.random, false, bench.services.patience};
+  Transfer transfer(services, file, PartPlan{32, 32});
+  const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, 32, CancelToken()));
+  REQUIRE_FALSE(stored.has_value());
+  CHECK(stored.error().kind == Kind::internal);
+  CHECK(stored.error().sentence.find("other bytes than were put in") != std::string::npos);
+  CHECK(bench.tidy());
+  CHECK(bench.memory_sink.objects.empty());
+}
+
+TEST_CASE("transfer: both readers have passed all bytes at the end") {
+  PourBench bench;
+  const std::string content = pattern(16 * 5 + 3);
+  const FileEntry& file = bench.add("large", content);
+  std::string memory(40, '\0');
+  Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
+  Transfer transfer(bench.services, file, PartPlan{file.size, 16});
+  const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
+  REQUIRE(stored.has_value());
+  CHECK(lane.ring.free() == lane.ring.capacity());
+  CHECK(lane.ring.written() == file.size);
+  CHECK(lane.waits_for() == Limit::hub);
+  CHECK(stored->part_size == 16);
+  REQUIRE(stored->xxh3.size() == 6);
+  for (unsigned i = 0; i < 6; ++i) CHECK(stored->xxh3[i] == xxh3_of(content.substr(i * 16, 16)));
+  CHECK(bench.memory_sink.objects.at("large") == content);
+}
+
+TEST_CASE("transfer: wrong bytes are uploaded and yet never completed") {
+  PourBench bench;
+  const FileEntry& file = bench.add("large", pattern(16 * 5));
+  bench.source.flip = FaultySource::Flip{"large", 40};
+  std::string memory(40, '\0');
+  Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
+  Transfer transfer(bench.services, file, PartPlan{file.size, 16});
+  const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
+  REQUIRE_FALSE(stored.has_value());
+  CHECK(stored.error().kind == Kind::integrity);
+  CHECK(bench.memory_sink.stored_parts == 5);
+  CHECK(bench.memory_sink.objects.empty());
+  CHECK(bench.tidy());
+  CHECK(bench.progress.stored_bytes == 0);
+}
+
+TEST_CASE("transfer: a file stored by one request is right before its first byte leaves") {
+  PourBench bench;
+  const FileEntry& file = bench.add("small", pattern(30));
+  bench.source.flip = FaultySource::Flip{"small", 29};
+  unsigned puts = 0;
+  bench.sink.on_event = [&puts](const char*) { ++puts; };
+  std::string memory(32, '\0');
+  Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
+  Transfer transfer(bench.services, file, PartPlan{30, 32});
+  const Result<StoredFile> stored = bench.loop.run(transfer.pour_whole(lane, CancelToken()));
+  REQUIRE_FALSE(stored.has_value());
+  CHECK(stored.error().kind == Kind::integrity);
+  CHECK(puts == 0);
+}
+
+TEST_CASE("transfer: a part nobody acknowledged cannot be finished") {
+  PourBench bench;
+  const FileEntry& file = bench.add("empty hash of nothing", "");
+  FileEntry longer = file;
+  longer.size = 20;  // the hash is that of no bytes, and no byte was poured
+  Transfer transfer(bench.services, longer, PartPlan{20, 16});
+  const Result<StoredFile> stored = bench.loop.run(transfer.finish(CancelToken()));
+  REQUIRE_FALSE(stored.has_value());
+  CHECK(stored.error().kind == Kind::internal);
+}
+
+TEST_CASE("transfer: a check reads all and stores nothing") {
+  for (const Bytes size : {Bytes(0), Bytes(9), Bytes(16 * 7 + 1)}) {
+    CAPTURE(size);
+    PourBench bench;
+    const FileEntry& file = bench.add("there", pattern(size), HashKind::git_blob);
+    std::string memory(24, '\0');
+    Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
+    Transfer right(bench.services, file, PartPlan{size, 16});
+    const Result<StoredFile> checked = bench.loop.run(right.check(lane, CancelToken()));
+    REQUIRE(checked.has_value());
+    CHECK(checked->part_size == (size > 16 ? 16 : 0));
+    CHECK(checked->xxh3.back() == xxh3_of(pattern(size).substr(size / 16 * 16)));
+    CHECK(bench.memory_sink.created == 0);
+    CHECK(bench.memory_sink.objects.empty());
+    if (size == 0) continue;
+    bench.source.flip = FaultySource::Flip{"there", size - 1};
+    Transfer wrong(bench.services, file, PartPlan{size, 16});
+    const Result<StoredFile> found = bench.loop.run(wrong.check(lane, CancelToken()));
+    REQUIRE_FALSE(found.has_value());
+    CHECK(found.error().kind == Kind::integrity);
+  }
+}
