@@ -73,7 +73,7 @@ class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool start_array(std::size_t) override {
     if (in_record_) return key_ == "xxh3";
-    in_files_ = depth_ == 1 && key_ == "files";
+    in_files_ = !in_files_ && depth_ == 1 && key_ == "files";
     return in_files_;
   }
   bool end_array() override {

@@ -7,23 +7,53 @@ using namespace hfpour;
 
 TEST_CASE("bytes: sizes are read with binary and decimal units") {
   const std::pair<std::string_view, Bytes> rows[] = {
-      {"0", 0},           {"1048576", MiB},       {"64Mi", 64 * MiB},      {"64MiB", 64 * MiB},
-      {"64M", 64'000'000}, {"1.5Gi", 1536 * MiB}, {"500k", 500'000},       {"500K", 500'000},
-      {"2 GiB", 2 * GiB}, {"7B", 7},              {"1T", 1'000'000'000'000}, {"1Ti", 1024 * GiB},
-      {"16KiB", 16 * KiB}, {"16 Ki", 16 * KiB},   {"1TiB", 1024 * GiB},    {"0.5", 0},
+      {"0", 0},
+      {"1048576", MiB},
+      {"64Mi", 64 * MiB},
+      {"64MiB", 64 * MiB},
+      {"64M", 64'000'000},
+      {"1.5Gi", 1536 * MiB},
+      {"500k", 500'000},
+      {"500K", 500'000},
+      {"2 GiB", 2 * GiB},
+      {"7B", 7},
+      {"1T", 1'000'000'000'000},
+      {"1Ti", 1024 * GiB},
+      {"16KiB", 16 * KiB},
+      {"16 Ki", 16 * KiB},
+      {"1TiB", 1024 * GiB},
+      {"0.5", 0},
       {"3GB", 3'000'000'000},
   };
-  for (const auto& [text, bytes] : rows) {
-    CAPTURE(text);
-    const auto read = parse_bytes(text);
+  for (const auto& row : rows) {
+    CAPTURE(row.first);
+    const auto read = parse_bytes(row.first);
     REQUIRE(read);
-    CHECK(*read == bytes);
+    CHECK(*read == row.second);
   }
 }
 
 TEST_CASE("bytes: what is no size is refused by name") {
-  for (const char* const text : {"", " ", "M", "-1", "-0.5Mi", "1 0", "12Q", "64mib", "1e3", "0x10", "1,5Gi", "+5", "nan",
-                                 "NaN", "nan(5)", "inf", "infinity", "-nan", "99999999999Ti", "1M "}) {
+  for (const char* const text : {"",
+                                 " ",
+                                 "M",
+                                 "-1",
+                                 "-0.5Mi",
+                                 "1 0",
+                                 "12Q",
+                                 "64mib",
+                                 "1e3",
+                                 "0x10",
+                                 "1,5Gi",
+                                 "+5",
+                                 "nan",
+                                 "NaN",
+                                 "nan(5)",
+                                 "inf",
+                                 "infinity",
+                                 "-nan",
+                                 "99999999999Ti",
+                                 "1M "}) {
     CAPTURE(text);
     const auto read = parse_bytes(text);
     REQUIRE_FALSE(read);

@@ -19,7 +19,8 @@ TEST_CASE("text: hexadecimal there and back") {
   CHECK(as_text(*back) == all);
   CHECK(from_hex("AbCd").has_value());
   CHECK(from_hex("")->empty());
-  for (const char* const bad : {"a", "abc", "0g", "0x", "a ", " a"}) CHECK_FALSE(from_hex(bad).has_value());
+  for (const char* const bad : {"a", "abc", "0g", "0x", "a ", " a"})
+    CHECK_FALSE(from_hex(bad).has_value());
 }
 
 TEST_CASE("text: a list is cut, trimmed, and has no empty pieces") {
@@ -60,8 +61,8 @@ TEST_CASE("text: a decimal number is all of the text or nothing") {
 TEST_CASE("text: only well-formed UTF-8 is UTF-8") {
   CHECK(is_utf8("plain, ä, 雪, 🤗"));
   CHECK(is_utf8(""));
-  for (const char* const bad : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xed\xa0\x80",
-                                "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"}) {
+  for (const char* const bad : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
+                                "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"}) {
     CHECK_FALSE(is_utf8(bad));
   }
 }

@@ -164,7 +164,9 @@ TEST_CASE("ring: a random walk gives each reader the bytes in order") {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
     Random random(seed);
-    const auto draw = [&random](Bytes most) { return static_cast<Bytes>(random.fraction() * static_cast<double>(most + 1)); };
+    const auto draw = [&random](Bytes most) {
+      return static_cast<Bytes>(random.fraction() * static_cast<double>(most + 1));
+    };
     const Bytes capacity = 1 + draw(39);
     const std::string data = pattern(5'000, static_cast<unsigned>(seed));
     RingBench bench(capacity);

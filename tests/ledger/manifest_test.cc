@@ -2,9 +2,9 @@
 #include "ledger/manifest.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <fstream>
-#include <unistd.h>
 
 #include "support/data.h"
 
@@ -30,7 +30,8 @@ Manifest manifest_of(std::vector<std::string> paths) {
   manifest.commit = commit;
   manifest.complete = true;
   std::ranges::sort(paths);
-  for (const std::string& path : paths) manifest.files.push_back(record_of(path, path.size() * 1000));
+  for (const std::string& path : paths)
+    manifest.files.push_back(record_of(path, path.size() * 1000));
   return manifest;
 }
 
@@ -52,8 +53,9 @@ Bytes peak_resident() {
 }  // namespace
 
 TEST_CASE("manifest: what was written is read again, odd names and all") {
-  Manifest manifest = manifest_of({"a b/ä ö+ü.json", "quote\".bin", "back\\slash", "tab\tnew\nline", "\x7f", "雪.gguf",
-                                   "%41", "</script>", "{}[],:", std::string(1000, 'n')});
+  Manifest manifest =
+      manifest_of({"a b/ä ö+ü.json", "quote\".bin", "back\\slash", "tab\tnew\nline", "\x7f",
+                   "雪.gguf", "%41", "</script>", "{}[],:", std::string(1000, 'n')});
   manifest.files[0].file.hash = hash_of(HashKind::git_blob, "x");
   manifest.files[1].stored.xxh3.clear();
   manifest.files[2].file.size = 0;
@@ -124,7 +126,14 @@ TEST_CASE("manifest: what is not one, or of another schema, is refused in a sent
   const std::string good = write_manifest(manifest_of({"a", "b"}));
   REQUIRE(read_manifest(good).has_value());
   const std::string bad[] = {
-      "", "null", "[]", "{}", "<html>not json</html>", "\"text\"", good + "x", good + good,
+      "",
+      "null",
+      "[]",
+      "{}",
+      "<html>not json</html>",
+      "\"text\"",
+      good + "x",
+      good + good,
       with(good, "\"schema\": 1", "\"schema\": 2"),
       with(good, "\"schema\": 1", "\"schema\": \"1\""),
       with(good, "\"schema\": 1", "\"schema\": true"),
@@ -158,7 +167,8 @@ TEST_CASE("manifest: what is not one, or of another schema, is refused in a sent
     CHECK(read.error().kind == Kind::protocol);
   }
   const std::string head = good.substr(0, good.find("\"files\""));
-  for (const char* const files : {"3", "true", "\"none\"", "[3]", "[\"a\"]", "{}", "[[]]", "null"}) {
+  for (const std::string files :
+       {"3", "true", "\"none\"", "[3]", "[\"a\"]", "{}", "[[]]", "null"}) {
     CAPTURE(files);
     CHECK_FALSE(read_manifest(head + "\"files\": " + files + "}").has_value());
   }
@@ -167,14 +177,17 @@ TEST_CASE("manifest: what is not one, or of another schema, is refused in a sent
 
 TEST_CASE("manifest: fields of a later version that say nothing new to this one are skipped") {
   const std::string good = write_manifest(manifest_of({"a"}));
-  CHECK(read_manifest(with(good, "\"type\"", "\"note\": \"x\", \"count\": 7, \"flag\": false, \"type\"")).has_value());
+  CHECK(read_manifest(
+            with(good, "\"type\"", "\"note\": \"x\", \"count\": 7, \"flag\": false, \"type\""))
+            .has_value());
 }
 
 TEST_CASE("manifest: 100,000 files cost megabytes, not hundreds of them") {
   Manifest manifest = manifest_of({});
   for (unsigned i = 0; i < 100'000; ++i) {
     const std::string number = std::to_string(1'000'000 + i);
-    manifest.files.push_back(record_of("folder/" + number.substr(0, 4) + "/file-" + number + ".bin", i));
+    manifest.files.push_back(
+        record_of("folder/" + number.substr(0, 4) + "/file-" + number + ".bin", i));
   }
   const Bytes before = peak_resident();
   const std::string text = write_manifest(manifest);

@@ -45,7 +45,8 @@ class MemorySource final : public Source {
       if (cancel.cancelled()) co_return cancel.error();
       const Bytes count = std::min(weather_.draw(1, longest_chunk), range.end - at);
       const Inlet::Take taken = inlet.take(as_view(content).subspan(at, count));
-      if (taken == Inlet::Take::refused) co_return Error(Kind::protocol, "more bytes than were asked for");
+      if (taken == Inlet::Take::refused)
+        co_return Error(Kind::protocol, "more bytes than were asked for");
       if (taken == Inlet::Take::wait) {
         co_await bell.rung.wait(cancel);
         continue;

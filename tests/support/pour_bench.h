@@ -24,7 +24,9 @@ struct NotedFile {
 
 class NotedRecords final : public Records {
  public:
-  void stored(const FileEntry& file, StoredFile facts) override { files.push_back(NotedFile{file, std::move(facts)}); }
+  void stored(const FileEntry& file, StoredFile facts) override {
+    files.push_back(NotedFile{file, std::move(facts)});
+  }
   std::vector<NotedFile> files;
 };
 
@@ -32,7 +34,9 @@ class NotedObserver final : public Observer {
  public:
   void planned(const PlanFacts&) override {}
   void file_done(const FileFacts& file) override { done.push_back(file); }
-  void file_failed(std::string_view path, const Error& error) override { failed.emplace_back(path, error); }
+  void file_failed(std::string_view path, const Error& error) override {
+    failed.emplace_back(path, error);
+  }
   void retrying(const RetryFacts& retry) override { retries.push_back(retry); }
   void remark(std::string_view sentence) override { remarks.emplace_back(sentence); }
   std::vector<FileFacts> done;
@@ -41,11 +45,14 @@ class NotedObserver final : public Observer {
   std::vector<std::string> remarks;
 };
 
-/// Everything a job needs, in memory: a source and a sink that go wrong as told, a clock of its own.
+/// Everything a job needs, in memory: a source and a sink that go wrong as told, a clock of its
+/// own.
 class PourBench {
  public:
   explicit PourBench(std::uint64_t seed = 1)
-      : memory_source(loop.reactor, seed), memory_sink(loop.reactor, seed + 1000), random(seed),
+      : memory_source(loop.reactor, seed),
+        memory_sink(loop.reactor, seed + 1000),
+        random(seed),
         hashers(loop.reactor, 2) {
     services.patience.attempts = 6;
     services.patience.first = Millis(10);
@@ -53,7 +60,8 @@ class PourBench {
   }
 
   /// A file that the source has and the job is to pour.
-  const FileEntry& add(const std::string& path, const std::string& content, HashKind kind = HashKind::sha256) {
+  const FileEntry& add(const std::string& path, const std::string& content,
+                       HashKind kind = HashKind::sha256) {
     memory_source.add(path, content);
     entries.push_back(std::make_unique<FileEntry>(entry_of(path, content, kind)));
     contents.push_back(content);
@@ -78,7 +86,8 @@ class PourBench {
     return done;
   }
 
-  /// What must hold after every job, however it ended: nothing is left open, nothing wrong was seen.
+  /// What must hold after every job, however it ended: nothing is left open, nothing wrong was
+  /// seen.
   bool tidy() const {
     return memory_sink.uploads.empty() && memory_sink.wrong.empty() && memory_source.open() == 0 &&
            lanes_busy_after == 0;
@@ -103,7 +112,8 @@ class PourBench {
   Progress progress;
   Random random;
   HashWorkers hashers;
-  Services services{loop.reactor, hashers, source, sink, records, observer, progress, random, true, RetryPolicy()};
+  Services services{loop.reactor, hashers,  source, sink, records,
+                    observer,     progress, random, true, RetryPolicy()};
   std::vector<std::unique_ptr<FileEntry>> entries;
   std::vector<std::string> contents;
   std::uint64_t lanes_busy_after = 0;  ///< lanes that a finished job still calls busy

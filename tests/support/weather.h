@@ -8,14 +8,16 @@
 
 namespace hfpour::testing {
 
-/// Makes the fakes go on at odd moments, other ones for each seed, so that the order of things varies.
+/// Makes the fakes go on at odd moments, other ones for each seed, so that the order of things
+/// varies.
 class Weather {
  public:
   Weather(Reactor& reactor, std::uint64_t seed) : reactor_(reactor), random_(seed) {}
 
   /// Somewhere in `[least, most]`.
   std::uint64_t draw(std::uint64_t least, std::uint64_t most) {
-    return least + static_cast<std::uint64_t>(random_.fraction() * static_cast<double>(most - least + 1));
+    return least +
+           static_cast<std::uint64_t>(random_.fraction() * static_cast<double>(most - least + 1));
   }
 
   /// Goes on at once, a little later, or some milliseconds later.

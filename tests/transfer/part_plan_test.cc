@@ -32,8 +32,8 @@ TEST_CASE("part plan: the table") {
       {16 * MiB, 16 * MiB, 16 * MiB, 1, 16 * MiB},
       {16 * MiB + 1, 16 * MiB, 16 * MiB, 2, 1},
       {48 * MiB, 16 * MiB, 16 * MiB, 3, 16 * MiB},
-      {100 * MiB, 1 * MiB, 5 * MiB, 20, 5 * MiB},       // the store's least part
-      {20 * GiB, 9 * GiB, 5 * GiB, 4, 5 * GiB},         // the store's largest part
+      {100 * MiB, 1 * MiB, 5 * MiB, 20, 5 * MiB},  // the store's least part
+      {20 * GiB, 9 * GiB, 5 * GiB, 4, 5 * GiB},    // the store's largest part
       {10'000 * 16 * MiB, 16 * MiB, 16 * MiB, 10'000, 16 * MiB},
       {10'000 * 16 * MiB + 1, 16 * MiB, 17 * MiB, 9'412, 13 * MiB + 1},
       {1024 * GiB, 16 * MiB, 105 * MiB, 9'987, 46 * MiB},

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "digest/digest.h"
+
+#include <doctest/doctest.h>
+
+#include "base/text.h"
+#include "support/data.h"
+
+using namespace hfpour;
+using namespace hfpour::testing;
+
+TEST_CASE("digest: the published vectors") {
+  const auto hex = [](DigestKind kind, std::string_view text) {
+    return to_hex(ByteView(digest_of(kind, text)));
+  };
+  // FIPS 180-4 examples, RFC 1321 appendix A.5.
+  CHECK(hex(DigestKind::sha256, "") ==
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(hex(DigestKind::sha256, "abc") ==
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(hex(DigestKind::sha1, "") == "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+  CHECK(hex(DigestKind::sha1, "abc") == "a9993e364706816aba3e25717850c26c9cd0d89d");
+  CHECK(hex(DigestKind::md5, "") == "d41d8cd98f00b204e9800998ecf8427e");
+  CHECK(hex(DigestKind::md5, "message digest") == "f96b697d7cb7938d525a2f31aaf161d0");
+}
+
+TEST_CASE("digest: XXH3-128 in canonical order") {
+  // `printf '' | xxhsum -H2`, and of "abc" (xxhsum 0.8.1).
+  CHECK(to_hex(ByteView(xxh3_of(""))) == "99aa06d3014798d86001c324468d497f");
+  CHECK(to_hex(ByteView(xxh3_of("abc"))) == "06b05ab6733a618578af5f94892f3950");
+}
+
+TEST_CASE("digest: what `git hash-object` says of a file") {
+  CHECK(to_hex(hash_of(HashKind::git_blob, "")) == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+  CHECK(to_hex(hash_of(HashKind::git_blob, "test content\n")) ==
+        "d670460b4b4aece5915caf5c68d12f560a9fe3e4");
+}
+
+TEST_CASE("digest: pieces make the same digest as the whole, and it begins anew afterwards") {
+  const std::string data = pattern(1'000);
+  for (const DigestKind kind : {DigestKind::sha256, DigestKind::sha1, DigestKind::md5}) {
+    Digest digest(kind);
+    Xxh3 xxh3;
+    for (unsigned round = 0; round < 2; ++round) {
+      for (std::size_t at = 0; at < data.size(); at += 7 + round) {
+        digest.update(as_view(std::string_view(data).substr(at, 7 + round)));
+        xxh3.update(as_view(std::string_view(data).substr(at, 7 + round)));
+      }
+      CHECK(digest.finish() == digest_of(kind, data));
+      CHECK(xxh3.finish() == xxh3_of(data));
+    }
+  }
+}
+
+TEST_CASE("digest: one that was moved goes on") {
+  Digest first(DigestKind::sha256);
+  first.update(as_view("ab"));
+  Digest second = std::move(first);
+  second.update(as_view("c"));
+  CHECK(second.finish() == digest_of(DigestKind::sha256, "abc"));
+}
