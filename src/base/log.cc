@@ -60,6 +60,8 @@ std::string json_quote(std::string_view text) {
       out += "\\ufffd";  // JSON has no place for bytes that are not text
     } else if (c == '"' || c == '\\') {
       out += {'\\', c};
+    } else if (c == '\n') {
+      out += "\\n";
     } else if (static_cast<unsigned char>(c) < 0x20) {
       out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
     } else {

@@ -13,16 +13,6 @@
 namespace hfpour::cli {
 namespace {
 
-/// JSON text must be UTF-8; a remote sentence need not be.
-std::string json_text(std::string_view text) {
-  if (is_utf8(text)) return json_quote(text);
-  std::string ascii(text);
-  for (char& c : ascii) {
-    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
-  }
-  return json_quote(ascii);
-}
-
 std::string plural(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
@@ -133,17 +123,17 @@ std::string result_json(const Outcome& o) {
     const std::string_view kind = hfpour::to_string(o.error->kind);
     error = fmt::format(
         R"({{"kind":{},"message":{},"http_status":{},"code":{},"request_id":{},"exit":{}}})",
-        json_text(kind), json_text(o.error->sentence), o.error->http_status,
-        json_text(o.error->code), json_text(o.error->request_id), o.exit);
+        json_quote(kind), json_quote(o.error->sentence), o.error->http_status,
+        json_quote(o.error->code), json_quote(o.error->request_id), o.exit);
   }
-  const std::string limit = o.limit ? json_text(limit_name(*o.limit)) : "null";
+  const std::string limit = o.limit ? json_quote(limit_name(*o.limit)) : "null";
   return fmt::format(
       R"({{"uri":{},"repo":{},"type":{},"revision":{},"commit":{},"status":{},)"
       R"("files":{},"bytes":{},)"
       R"("poured_files":{},"poured_bytes":{},"seconds":{:.3f},"rate":{:.0f},"peak_memory":{},)"
       R"("retries":{},"limit":{},"error":{}}})",
-      json_text(o.uri), json_text(o.repo), json_text(o.type), json_text(o.revision),
-      json_text(o.commit), json_text(to_string(o.status)), o.files, o.bytes, o.poured_files,
+      json_quote(o.uri), json_quote(o.repo), json_quote(o.type), json_quote(o.revision),
+      json_quote(o.commit), json_quote(to_string(o.status)), o.files, o.bytes, o.poured_files,
       o.poured_bytes, static_cast<double>(o.took.count()) / 1000.0, rate_of(o.poured_bytes, o.took),
       o.peak_memory, o.retries, limit, error);
 }
@@ -182,12 +172,12 @@ std::string summary_fields(const Outcome& o) {
   std::string line = fmt::format(
       "summary status={} uri={} commit={} files={} bytes={} poured_files={} poured_bytes={} "
       "ms={} rate={:.0f} peak_memory={} retries={} limit={}",
-      to_string(o.status), json_text(o.uri), json_text(o.commit), o.files, o.bytes, o.poured_files,
+      to_string(o.status), json_quote(o.uri), json_quote(o.commit), o.files, o.bytes, o.poured_files,
       o.poured_bytes, o.took.count(), rate_of(o.poured_bytes, o.took), o.peak_memory, o.retries,
       o.limit ? limit_name(*o.limit) : "none");
   if (!o.error) return line;
   return line + fmt::format(" kind={} exit={} error={}", hfpour::to_string(o.error->kind), o.exit,
-                            json_text(shown_text(o.error->describe())));
+                            json_quote(shown_text(o.error->describe())));
 }
 
 std::string shown_path(std::string_view path) {

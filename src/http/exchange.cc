@@ -13,6 +13,9 @@
 #include "http/url.h"
 
 namespace hfpour::http {
+namespace {
+constexpr Bytes most_header_bytes = 256 * KiB;  ///< honest ones stay below 10 KiB (contract hub §9)
+}  // namespace
 
 Exchange::Exchange(Client& client, Request request) : client_(client), request_(std::move(request)) {}
 
@@ -163,6 +166,7 @@ void Exchange::on_done(CURLcode code) {
 
 void Exchange::on_header(std::string_view line) {
   moved();
+  header_bytes_ += line.size();
   if (line.starts_with("HTTP/")) {
     response_ = Response();
     const std::size_t space = line.find(' ');
@@ -220,8 +224,11 @@ std::string Exchange::host() const {
 // --- libcurl's doors
 
 std::size_t Exchange::header_callback(char* data, std::size_t size, std::size_t count, void* self) {
-  static_cast<Exchange*>(self)->on_header(std::string_view(data, size * count));
-  return size * count;
+  Exchange& exchange = *static_cast<Exchange*>(self);
+  exchange.on_header(std::string_view(data, size * count));
+  if (exchange.header_bytes_ <= most_header_bytes) return size * count;
+  exchange.error_ = Error(Kind::protocol, exchange.host() + " sends header fields without end");
+  return 0;
 }
 
 std::size_t Exchange::write_callback(char* data, std::size_t size, std::size_t count, void* self) {

@@ -74,6 +74,7 @@ class Exchange final : public Completion, public Waker {
   Inlet* inlet_ = nullptr;
   std::function<bool(const Response&)> accept_;
   std::optional<bool> accepted_;
+  Bytes header_bytes_ = 0;
   Bytes body_limit_ = 64 * KiB;
   bool running_ = false;
   bool receive_paused_ = false;

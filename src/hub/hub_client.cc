@@ -17,6 +17,7 @@ namespace hfpour::hub {
 namespace {
 
 constexpr Bytes longest_page = 8 * MiB;  ///< 1000 entries of 300 bytes are usual; names may have 1 KiB each
+constexpr std::size_t most_pages = 5'000;  ///< 5 million entries; the Hub advises 100,000 (contract hub §2.5)
 constexpr unsigned most_hops = 10;       ///< contract hub §1.4
 
 bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
@@ -68,7 +69,9 @@ Task<Result<std::vector<FileEntry>>> HubClient::list(RepoRef ref, std::string co
   std::set<std::string> visited;
   std::string url = endpoint_ + tree_path(ref, commit);
   while (!url.empty()) {
-    if (!visited.insert(url).second) co_return Error(Kind::protocol, "the Hub's listing goes round in a circle");
+    if (!visited.insert(url).second || visited.size() > most_pages) {
+      co_return Error(Kind::protocol, "the Hub's listing goes round in a circle");
+    }
     Result<http::Response> answer = co_await ask(make_request("GET", url), "api", to_string(ref), false, cancel);
     if (!answer) co_return answer.error();
     Result<std::vector<FileEntry>> page = parse_tree_page(answer->body);

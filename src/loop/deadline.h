@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
+
 #include "loop/reactor.h"
 
 namespace hfpour {
@@ -28,6 +30,37 @@ class Deadline {
   CancelSource source_;
   Reactor::TimerId timer_;
   bool armed_ = true;
+};
+
+/// A token that is cancelled a while after its parent is: for a request whose answer must not be lost, such as one that
+/// creates something that would have to be removed. Loop thread; outlives the work that uses its token.
+class Grace {
+ public:
+  Grace(Reactor& reactor, CancelToken parent, Millis grace)
+      : reactor_(reactor), parent_(parent), registration_(parent, [this, grace] { begin(grace); }) {
+    if (parent.cancelled()) begin(grace);
+  }
+  Grace(const Grace&) = delete;
+  Grace& operator=(const Grace&) = delete;
+  ~Grace() {
+    if (timer_) reactor_.forget(*timer_);
+  }
+
+  CancelToken token() { return source_.token(); }
+
+ private:
+  void begin(Millis grace) {
+    timer_ = reactor_.at(reactor_.clock().now() + grace, [this] {
+      timer_.reset();
+      source_.cancel(parent_.error());
+    });
+  }
+
+  Reactor& reactor_;
+  CancelToken parent_;
+  CancelSource source_;
+  std::optional<Reactor::TimerId> timer_;
+  CancelRegistration registration_;
 };
 
 }  // namespace hfpour

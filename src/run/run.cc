@@ -124,7 +124,7 @@ Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
   split(work, found);
   Result<void> allowed = co_await check_access(work, cancel);
   if (!allowed) co_return allowed.error();
-  co_return work;
+  co_return std::move(work);  // moved, not copied: `to_pour` points into `files`
 }
 
 /// Paths from the Hub become keys: one that is not harmless ends the run before anything is written.

@@ -189,8 +189,12 @@ Result<void> Job::conclude(File& file, Result<StoredFile> stored) {
     return {};
   }
   const Error& error = stored.error();
-  if (error.kind != Kind::cancelled) services_.observer.file_failed(file.entry.path, error);
-  if (!concerns_one_file(error.kind)) return error;
+  // When one thing stops the whole job, every lane meets it: told once.
+  if (error.kind != Kind::cancelled && !stopping_) services_.observer.file_failed(file.entry.path, error);
+  if (!concerns_one_file(error.kind)) {
+    stopping_ = true;
+    return error;
+  }
   if (!gravest_ || graver(error.kind, gravest_->kind)) gravest_ = error;
   return {};
 }

@@ -60,6 +60,7 @@ class Job {
   std::deque<File*> waiting_;      ///< files with pieces not yet dealt
   std::size_t unfinished_ = 0;
   Condition changed_;
+  bool stopping_ = false;  ///< an error was met that ends the job
   std::optional<Error> gravest_;
 };
 

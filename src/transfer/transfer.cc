@@ -13,6 +13,8 @@ namespace {
 
 constexpr Millis abort_deadline{8'000};  // Kubernetes kills 30 s after SIGTERM; the design promises 10 s
 
+constexpr Millis create_grace{2'000};
+
 /// Gives the bytes that lie in a ring from its beginning, and can do so again.
 class RetainedOutlet final : public Outlet {
  public:
@@ -63,11 +65,14 @@ Task<Result<void>> Transfer::begin(CancelToken cancel) {
   if (cancel.cancelled()) co_return cancel.error();
   if (!upload_id_.empty()) co_return Result<void>();
   beginning_ = true;
-  Result<std::string> id = co_await services_.sink.create(entry_, cancel);
+  // An answer that nobody waits for would leave an upload behind that nobody knows.
+  Grace grace(services_.reactor, cancel, create_grace);
+  Result<std::string> id = co_await services_.sink.create(entry_, grace.token());
   beginning_ = false;
   if (id) upload_id_ = *id;
   begun_.notify();
   if (!id) co_return id.error();
+  if (cancel.cancelled()) co_return cancel.error();
   co_return Result<void>();
 }
 

@@ -316,7 +316,7 @@ TEST_CASE("result: JSON has every key, and text is the URI alone") {
   o.exit = 7;
   CHECK(result_line(o, false).empty());
   CHECK(has(result_line(o, true),
-            R"("limit":null,"error":{"kind":"integrity","message":"a \"b\"\n?","http_status":0,)"
+            R"("limit":null,"error":{"kind":"integrity","message":"a \"b\"\n\ufffd","http_status":0,)"
             R"("code":"","request_id":"","exit":7}})"));
 }
 

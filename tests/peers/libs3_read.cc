@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // libs3_read: reads objects back with libs3, an S3 client that shares no line with hfpour.
 //
 //   libs3_read HOST:PORT BUCKET KEY             prints SIZE MD5 SHA256, the digests in hex

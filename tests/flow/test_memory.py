@@ -1,0 +1,202 @@
+"""`--memory` is a ceiling: resident memory and the kernel's socket buffers together stay below it, whatever is poured.
+
+HFPOUR_BIG_BYTES sets how much the large repositories hold (512 MiB); a release check takes 4 GiB and more.
+"""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import threading
+
+import pytest
+from support import BUCKET, MIB, PART, Hub, Pourer, Store
+
+BIG = int(os.environ.get("HFPOUR_BIG_BYTES", 512 * MIB))
+SIXTEEN = BIG // 16
+REPOSITORIES = {
+    "me/sixteen": [{"path": "model-{:05d}.safetensors", "count": 16, "size": SIXTEEN, "seed": 7}],
+    "me/one": [{"path": "one.safetensors", "size": BIG, "seed": 8}],
+    "me/tiny": [{"path": "part/{:05d}.json", "count": 5000, "size": 100, "seed": 9}],
+}
+DEADLINE_S = max(120, BIG // MIB // 2)
+
+
+class Sampler:
+    """Adds up what a process holds: resident memory and the buffers of its sockets."""
+
+    def __init__(self, pid):
+        self.pid, self.peak, self.at_peak, self.samples, self.with_sockets = pid, 0, (0, 0), 0, 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        while not self.ended.wait(0.05):
+            resident = self.resident()
+            if resident == 0:
+                return
+            sockets = self.sockets()
+            self.samples += 1
+            self.with_sockets += sockets > 0
+            if resident + sockets > self.peak:
+                self.peak, self.at_peak = resident + sockets, (resident, sockets)
+
+    def resident(self):
+        try:
+            with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+                found = re.search(r"VmRSS:\s+(\d+) kB", status.read())
+        except OSError:
+            found = None
+        return int(found.group(1)) * 1024 if found else 0
+
+    def sockets(self):
+        """Bytes the kernel charges the sockets with, received and to be sent (skmem r and w)."""
+        said = subprocess.run(["ss", "-tmnpH"], capture_output=True, text=True, check=True).stdout
+        total = 0
+        for entry in re.split(r"\n(?=\S)", said):
+            if f"pid={self.pid}," not in entry:
+                continue
+            received = re.search(r"skmem:\(r(\d+)", entry)
+            queued = re.search(r"skmem:\([^)]*?\bw(\d+)", entry)
+            total += int(received.group(1)) + int(queued.group(1))
+        return total
+
+    def stop(self):
+        self.ended.set()
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def places(binary, tmp_path_factory):
+    """A Hub that makes its bytes up, and a store that forgets them."""
+    folder = tmp_path_factory.mktemp("memory")
+    spec = folder / "spec.json"
+    spec.write_text(json.dumps({"models": {name: {"files": files} for name, files in REPOSITORIES.items()}}), encoding="utf-8")
+    (folder / "root").mkdir()
+    hub = Hub(folder / "root", "--virtual", spec, "--digest-cache", folder / "digests.json")
+    store = Store("--keep", "none")
+    yield hub, store, Pourer(binary, hub, store)
+    store.stop()
+    hub.stop()
+
+
+@pytest.fixture
+def clean(places):
+    hub, store, pour = places
+    store.reset()
+    hub.reset()
+    return places
+
+
+def pour_with(pour, repository, memory, *options):
+    running = pour.start(f"hf://{repository}", f"s3://{BUCKET}/", "--memory", memory, "--json", *options)
+    sampler = Sampler(running.process.pid)
+    try:
+        result = running.wait(DEADLINE_S)
+    finally:
+        sampler.stop()
+    print("%s with %s: peak %.1f MiB resident, %.1f MiB with sockets %s, %.1f s, %d samples" % (
+        repository, memory, result.peak / MIB, sampler.peak / MIB, [round(part / MIB, 1) for part in sampler.at_peak],
+        result.seconds, sampler.samples))
+    return result, sampler
+
+
+def check_etags(store, repository, count):
+    """Every object is there, and its ETag is what the parts' MD5s in the store and the manifest's record say."""
+    manifest = store.manifest(repository + "/")
+    assert manifest["complete"] is True and len(manifest["files"]) == count
+    objects = {entry["key"]: entry for entry in store.admin("state?sha256=0")["objects"]}
+    for entry in manifest["files"]:
+        there = objects[f"{repository}/{entry['path']}"]
+        assert there["size"] == entry["size"] and there["etag"].strip('"') == entry["etag"], entry["path"]
+
+
+def virtual_etag(hub, repository, path, size, part=PART):
+    """The ETag of what the Hub has, computed from its bytes and nothing else."""
+    import http.client
+    import urllib.parse
+    parts = urllib.parse.urlsplit(hub.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
+    connection.request("GET", f"/{repository}/resolve/main/{path}")
+    answer = connection.getresponse()
+    answer.read()
+    place = urllib.parse.urlsplit(answer.getheader("Location"))
+    connection.close()
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=120)
+    connection.request("GET", place.path + "?" + place.query)
+    answer = connection.getresponse()
+    assert answer.status in (200, 206)
+    sums = []
+    while size > 0:
+        piece, left = hashlib.md5(), min(part, size)
+        size -= left
+        while left > 0:
+            block = answer.read(min(left, MIB))
+            assert block
+            piece.update(block)
+            left -= len(block)
+        sums.append(piece.digest())
+    connection.close()
+    return "%s-%d" % (hashlib.md5(b"".join(sums)).hexdigest(), len(sums))
+
+
+@pytest.mark.parametrize("memory", [64, 128])
+@pytest.mark.parametrize("repository, count", [("me/sixteen", 16), ("me/one", 1)])
+def test_memory_stays_below_the_ceiling(clean, repository, count, memory):
+    hub, store, pour = clean
+    result, sampler = pour_with(pour, repository, f"{memory}Mi")
+    assert result.exit == 0, result.stderr
+    check_etags(store, repository, count)
+    path, size = ("one.safetensors", BIG) if count == 1 else ("model-00003.safetensors", SIXTEEN)
+    objects = {entry["key"]: entry for entry in store.admin("state?sha256=0")["objects"]}
+    assert objects[f"{repository}/{path}"]["etag"].strip('"') == virtual_etag(hub, repository, path, size)
+    assert store.uploads() == []
+    assert sampler.samples > 5 and sampler.with_sockets > 0, "the sampler saw nothing"
+    assert result.peak <= memory * MIB, result.peak / MIB
+    assert sampler.peak <= memory * MIB, [part / MIB for part in sampler.at_peak]
+
+
+def test_memory_of_many_tiny_files(clean):
+    _, store, pour = clean
+    result, sampler = pour_with(pour, "me/tiny", "64Mi")
+    assert result.exit == 0, result.stderr
+    check_etags(store, "me/tiny", 5000)
+    assert store.uploads() == []
+    assert result.peak <= 64 * MIB, result.peak / MIB
+    assert sampler.peak <= 64 * MIB, [part / MIB for part in sampler.at_peak]
+
+
+def test_memory_of_a_second_look_at_many_tiny_files(clean):
+    """Listing, manifest and nothing to do."""
+    _, store, pour = clean
+    assert pour_with(pour, "me/tiny", "64Mi")[0].exit == 0
+    result, _ = pour_with(pour, "me/tiny", "64Mi")
+    assert result.exit == 0 and result.json()["status"] == "present", result.stderr
+    assert result.peak <= 64 * MIB, result.peak / MIB
+
+
+@pytest.mark.parametrize("memory", [32, 40, 48])
+def test_memory_that_is_scarce_works_or_is_refused_with_the_arithmetic(clean, memory):
+    _, store, pour = clean
+    result, sampler = pour_with(pour, "me/one", f"{memory}Mi")
+    if result.exit == 2:
+        assert re.search(r"--memory \S+ \S+ is too little: .* \+ .* = .*; give at least \d+ MiB", result.stderr), result.stderr
+        assert store.journal() == [] and store.uploads() == []
+        return
+    assert result.exit == 0, result.stderr
+    check_etags(store, "me/one", 1)
+    assert result.peak <= memory * MIB, result.peak / MIB
+    assert sampler.peak <= memory * MIB, [part / MIB for part in sampler.at_peak]
+
+
+def test_memory_that_the_refusal_names_is_enough(clean):
+    _, store, pour = clean
+    refused, _ = pour_with(pour, "me/sixteen", "32Mi")
+    if refused.exit == 0:
+        pytest.skip("32 MiB, the least that may be given, is enough")
+    least = int(re.search(r"give at least (\d+) MiB", refused.stderr).group(1))
+    result, sampler = pour_with(pour, "me/sixteen", f"{least + 1}Mi")
+    assert result.exit == 0, result.stderr
+    assert max(result.peak, sampler.peak) <= (least + 1) * MIB, (result.peak / MIB, sampler.peak / MIB)
