@@ -90,7 +90,7 @@ TEST_CASE("log: an address in a log has no query and no user") {
 }
 
 TEST_CASE("log: a JSON string is one whatever the bytes are") {
-  CHECK(json_quote("a\"b\\c\n\x01") == "\"a\\\"b\\\\c\\u000a\\u0001\"");
+  CHECK(json_quote("a\"b\\c\n\x01") == "\"a\\\"b\\\\c\\n\\u0001\"");
   CHECK(json_quote("ä\xff") == "\"ä\\ufffd\"");
 }
 

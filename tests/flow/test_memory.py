@@ -28,6 +28,7 @@ class Sampler:
 
     def __init__(self, pid):
         self.pid, self.peak, self.at_peak, self.samples, self.with_sockets = pid, 0, (0, 0), 0, 0
+        self.high_water = 0  # VmHWM; the ru_maxrss of wait4 would begin with what pytest itself had when it forked
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.work)
         self.thread.start()
@@ -46,10 +47,11 @@ class Sampler:
     def resident(self):
         try:
             with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-                found = re.search(r"VmRSS:\s+(\d+) kB", status.read())
+                said = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status.read()))
         except OSError:
-            found = None
-        return int(found.group(1)) * 1024 if found else 0
+            said = {}
+        self.high_water = max(self.high_water, int(said.get("VmHWM", 0)) * 1024)
+        return int(said.get("VmRSS", 0)) * 1024
 
     def sockets(self):
         """Bytes the kernel charges the sockets with, received and to be sent (skmem r and w)."""
@@ -98,7 +100,7 @@ def pour_with(pour, repository, memory, *options):
     finally:
         sampler.stop()
     print("%s with %s: peak %.1f MiB resident, %.1f MiB with sockets %s, %.1f s, %d samples" % (
-        repository, memory, result.peak / MIB, sampler.peak / MIB, [round(part / MIB, 1) for part in sampler.at_peak],
+        repository, memory, sampler.high_water / MIB, sampler.peak / MIB, [round(part / MIB, 1) for part in sampler.at_peak],
         result.seconds, sampler.samples))
     return result, sampler
 
@@ -154,7 +156,7 @@ def test_memory_stays_below_the_ceiling(clean, repository, count, memory):
     assert objects[f"{repository}/{path}"]["etag"].strip('"') == virtual_etag(hub, repository, path, size)
     assert store.uploads() == []
     assert sampler.samples > 5 and sampler.with_sockets > 0, "the sampler saw nothing"
-    assert result.peak <= memory * MIB, result.peak / MIB
+    assert sampler.high_water <= memory * MIB, sampler.high_water / MIB
     assert sampler.peak <= memory * MIB, [part / MIB for part in sampler.at_peak]
 
 
@@ -164,7 +166,7 @@ def test_memory_of_many_tiny_files(clean):
     assert result.exit == 0, result.stderr
     check_etags(store, "me/tiny", 5000)
     assert store.uploads() == []
-    assert result.peak <= 64 * MIB, result.peak / MIB
+    assert sampler.high_water <= 64 * MIB, sampler.high_water / MIB
     assert sampler.peak <= 64 * MIB, [part / MIB for part in sampler.at_peak]
 
 
@@ -172,9 +174,9 @@ def test_memory_of_a_second_look_at_many_tiny_files(clean):
     """Listing, manifest and nothing to do."""
     _, store, pour = clean
     assert pour_with(pour, "me/tiny", "64Mi")[0].exit == 0
-    result, _ = pour_with(pour, "me/tiny", "64Mi")
+    result, sampler = pour_with(pour, "me/tiny", "64Mi")
     assert result.exit == 0 and result.json()["status"] == "present", result.stderr
-    assert result.peak <= 64 * MIB, result.peak / MIB
+    assert sampler.high_water <= 64 * MIB, sampler.high_water / MIB
 
 
 @pytest.mark.parametrize("memory", [32, 40, 48])
@@ -187,7 +189,7 @@ def test_memory_that_is_scarce_works_or_is_refused_with_the_arithmetic(clean, me
         return
     assert result.exit == 0, result.stderr
     check_etags(store, "me/one", 1)
-    assert result.peak <= memory * MIB, result.peak / MIB
+    assert sampler.high_water <= memory * MIB, sampler.high_water / MIB
     assert sampler.peak <= memory * MIB, [part / MIB for part in sampler.at_peak]
 
 
@@ -199,4 +201,4 @@ def test_memory_that_the_refusal_names_is_enough(clean):
     least = int(re.search(r"give at least (\d+) MiB", refused.stderr).group(1))
     result, sampler = pour_with(pour, "me/sixteen", f"{least + 1}Mi")
     assert result.exit == 0, result.stderr
-    assert max(result.peak, sampler.peak) <= (least + 1) * MIB, (result.peak / MIB, sampler.peak / MIB)
+    assert max(sampler.high_water, sampler.peak) <= (least + 1) * MIB, (sampler.high_water / MIB, sampler.peak / MIB)

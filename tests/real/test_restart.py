@@ -5,7 +5,7 @@ from lane import MIB, assert_holds, ended, until
 
 def test_gateway_killed_in_the_middle(pour, bucket, hub, gateway, prefix):
     hub.admin("settings", {"cdn_rate": 24 * MIB})  # four streams of this: long enough to be in the middle
-    run = pour.start("hf://virtual/large", f"s3://{bucket.name}/{prefix}", "--lanes", "4", "--log-level", "debug", "--log-format", "json")
+    run = pour.start("hf://virtual/large", f"s3://{bucket.name}/{prefix}", "--lanes", "4")
     until(lambda: ended(run) or bucket.stored_parts() >= 80 * MIB, "80 MiB in the store")
     assert not ended(run), run.wait()
     gateway.restart()
@@ -13,7 +13,6 @@ def test_gateway_killed_in_the_middle(pour, bucket, hub, gateway, prefix):
     # What was acknowledged before is still there: the uploads were not begun anew.
     assert bucket.stored_parts() >= 80 * MIB
     outcome = run.wait()
-    print(outcome.stderr, outcome.seconds)
     assert outcome.exit == 0, outcome
     assert outcome.json()["retries"] > 0, "nothing was under way when the gateway died"
     content = hub.content("virtual/large")
