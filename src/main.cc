@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Wiring and nothing more: read the options, make what a run needs, run it, say how it ended.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -20,9 +21,18 @@
 namespace hfpour {
 namespace {
 
-void say(const std::string& text) {
-  std::fputs((text + "\n").c_str(), stdout);
-  std::fflush(stdout);
+/// A descriptor of 0, 1, 2 that the caller closed would be given to the next socket, and logs would go there.
+void keep_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd) std::abort();
+  }
+}
+
+/// One line on stdout. False, and a sentence on stderr, when nobody can have got it.
+bool say(const std::string& text) {
+  const bool said = std::fputs((text + "\n").c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  if (!said) std::fprintf(stderr, "hfpour: the result could not be written to stdout\n");
+  return said;
 }
 
 int refuse(const Error& error) {
@@ -71,7 +81,7 @@ int pour(const cli::Options& options, const run::Settings& settings, Signals& si
   }
   console.finish(outcome);
   const std::string line = cli::result_line(outcome, options.json);
-  if (!line.empty()) say(line);
+  if (!line.empty() && !say(line) && outcome.exit == 0) return static_cast<int>(cli::ExitStatus::internal);
   return outcome.exit;
 }
 
@@ -79,12 +89,10 @@ int run_program(std::span<const char* const> arguments) {
   const Result<cli::Options> options = cli::read_options(arguments, cli::Environment::from(environ));
   if (!options) return refuse(options.error());
   if (options->action == cli::Action::help) {
-    say(cli::help_text());
-    return 0;
+    return say(cli::help_text()) ? 0 : 1;
   }
   if (options->action == cli::Action::version) {
-    say("hfpour " HFPOUR_VERSION);
-    return 0;
+    return say("hfpour " HFPOUR_VERSION) ? 0 : 1;
   }
   const Result<run::Settings> settings = run::check(*options);
   if (!settings) return refuse(settings.error());
@@ -96,5 +104,6 @@ int run_program(std::span<const char* const> arguments) {
 }  // namespace hfpour
 
 int main(int argc, char** argv) {
+  hfpour::keep_standard_descriptors();
   return hfpour::run_program(std::span<const char* const>(argv, static_cast<std::size_t>(argc)));
 }

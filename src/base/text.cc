@@ -26,6 +26,19 @@ bool is_unreserved(char c) {
 
 }  // namespace
 
+namespace {
+
+/// U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069: they reorder or break what a terminal shows around them.
+bool turns_text(std::string_view letter) {
+  if (letter.size() != 3 || letter[0] != '\xe2') return false;
+  const auto middle = static_cast<unsigned char>(letter[1]);
+  const auto last = static_cast<unsigned char>(letter[2]);
+  if (middle == 0x80) return last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae);
+  return middle == 0x81 && last >= 0xa6 && last <= 0xa9;
+}
+
+}  // namespace
+
 std::size_t letter_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const std::size_t more = lead < 0x80 ? 0 : lead >> 5U == 6 ? 1 : lead >> 4U == 14 ? 2 : lead >> 3U == 30 ? 3 : 9;
@@ -138,7 +151,7 @@ std::string printable(std::string_view text, std::size_t limit) {
     const auto lead = static_cast<unsigned char>(letter[0]);
     const auto second = letter.size() > 1 ? static_cast<unsigned char>(letter[1]) : 0U;
     // C0, DEL, and C1 (U+0080 to U+009F), which some terminals obey as well.
-    const bool control = lead < 0x20 || lead == 0x7f || (lead == 0xc2 && second < 0xa0);
+    const bool control = lead < 0x20 || lead == 0x7f || (lead == 0xc2 && second < 0xa0) || turns_text(letter);
     if (length > 0 && !control) {
       out += letter;
       continue;

@@ -74,14 +74,14 @@ void Console::planned(const PlanFacts& plan) {
                                  json_quote(plan.commit), plan.lanes, plan.ring_bytes));
     return;
   }
-  std::string line = fmt::format("plan: {} files, {}, commit {}", plan.files,
+  std::string line = fmt::format("plan: {}, {}, commit {}", plural(plan.files, "file"),
                                  format_bytes(plan.bytes), shown_text(plan.commit));
   if (plan.present_files != 0) {
-    line += fmt::format("; already there: {} files, {}", plan.present_files,
+    line += fmt::format("; already there: {}, {}", plural(plan.present_files, "file"),
                         format_bytes(plan.present_bytes));
   }
   if (plan.lanes != 0)
-    line += fmt::format("; {} lanes of {}", plan.lanes, format_bytes(plan.ring_bytes));
+    line += fmt::format("; {} of {}", plural(plan.lanes, "lane"), format_bytes(plan.ring_bytes));
   say(Level::info, line);
 }
 

@@ -13,10 +13,6 @@
 namespace hfpour::cli {
 namespace {
 
-std::string plural(std::uint64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 /// Whole percent, rounded down: 100 means all of it.
 std::uint64_t percent(const Snapshot& now) {
   if (now.total_bytes == 0) return 0;
@@ -35,6 +31,10 @@ std::string time_left(const Snapshot& now) {
 }
 
 }  // namespace
+
+std::string plural(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 
 std::string format_duration(Millis duration) {
   const auto ms = std::max<Millis::rep>(duration.count(), 0);

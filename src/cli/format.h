@@ -14,6 +14,9 @@
 
 namespace hfpour::cli {
 
+/// `1 file`, `3 files`.
+std::string plural(std::uint64_t count, std::string_view noun);
+
 /// `0.4 s`, `45 s`, `3m05s`, `2h07m`.
 std::string format_duration(Millis duration);
 

@@ -58,7 +58,7 @@ Result<void> set_lanes(Options& options, const Given& given) {
     return {};
   }
   const auto count = parse_decimal(given.text);
-  if (!count || *count > max_lanes)
+  if (!count || *count == 0 || *count > max_lanes)
     return refused(given, fmt::format("write a whole number, 1 to {}, or auto", max_lanes));
   options.lanes = *count;
   return {};

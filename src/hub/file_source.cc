@@ -107,6 +107,8 @@ Task<Result<Link>> FileSource::link_to(const FileEntry& file, Slot& slot, Cancel
 Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, RangeInlet& inlet, Slot& slot, Link link,
                                        CancelToken cancel) {
   for (unsigned hop = 0; hop < most_hops; ++hop) {
+    // What the Hub itself serves counts against its limit; the CDN does not (contract hub §5.1).
+    if (link.on_hub) co_await hub_.pacer().turn("resolvers", cancel);
     http::Request request = hub_.request_for(link);
     // The CDN refuses long files without a range (contract hub §3.5); a resolve address must never see one (§3.4); a
     // git file is asked for whole, as every client does.
@@ -129,6 +131,7 @@ Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, R
     Result<http::Response> answer = co_await exchange.run(cancel);
     if (inlet.complete()) co_return Result<void>();
     if (!answer) co_return answer.error();
+    if (link.on_hub) hub_.pacer().note("resolvers", *answer);
     if (!is_redirect(answer->status)) co_return judge(file, *answer, accepted, link, slot);
     Result<Link> next = hub_.read_redirect(ref_, commit_, file, link.url, *answer);
     if (!next) co_return next.error();

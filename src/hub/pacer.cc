@@ -30,17 +30,18 @@ Task<void> Pacer::turn(std::string bucket, CancelToken cancel) {
 void Pacer::note(const std::string& bucket, const http::Response& answer) {
   Bucket& state = buckets_[bucket];
   const SteadyTime now = reactor_.clock().now();
-  if (const std::optional<http::RateLimit> limit = http::parse_rate_limit(answer.headers)) {
+  const std::optional<http::RateLimit> limit = http::parse_rate_limit(answer.headers);
+  if (limit) {
     state.known = true;
     state.remaining = limit->remaining;
     state.reset = now + limit->reset;
   }
   if (answer.status != 429) return;
   // The Hub gives no Retry-After; its window ends after `t` seconds. A second more, and jitter, so that the lanes do
-  // not all arrive in the same instant.
-  const auto wished = http::parse_retry_after(answer.headers);
+  // not all arrive in the same instant. A proxy's 429 may bring neither: then the back-off of the request must do.
+  const std::optional<std::chrono::seconds> wished = http::parse_retry_after(answer.headers);
   const Millis jitter(static_cast<Millis::rep>(random_.fraction() * 500));
-  if (state.known && state.reset > now) {
+  if (limit && limit->remaining == 0) {
     state.next_start = std::max(state.next_start, state.reset + Millis(1000) + jitter);
   } else if (wished) {
     state.next_start = std::max(state.next_start, now + *wished + jitter);

@@ -18,7 +18,7 @@ namespace hfpour::run {
 namespace {
 
 constexpr Millis tick_interval{200};
-constexpr Millis save_deadline{5'000};
+constexpr Millis save_deadline{2'500};  ///< with the aborts before it inside the 10 s of a SIGTERM
 constexpr Bytes warm_up = 3 * MiB;  ///< TLS sessions, thread stacks, code not yet run when the plan is made
 
 http::Leg make_leg(const Settings& settings, Millis stall_limit) {
@@ -115,6 +115,10 @@ Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
   Result<std::vector<FileEntry>> files = co_await hub_.list(canonical_, info_.commit, keep, cancel);
   if (!files) co_return files.error();
   work.files = std::move(*files);
+  if (work.files.empty() && !settings_.repo.path.empty()) {
+    co_return Error(Kind::not_found, fmt::format("{} has no file '{}'", hub::to_string(canonical_),
+                                                 printable(settings_.repo.path)));
+  }
   if (work.files.empty()) {
     co_return Error(Kind::empty_selection,
                     fmt::format("no file of {} is selected by {}", hub::to_string(canonical_), settings_.selection.describe()));
@@ -171,7 +175,7 @@ Result<MemoryPlan> Run::plan_lanes(const Work& work) const {
   need.ceiling = settings_.memory;
   // What is recorded of each stored file (hash, ETag, sums of the parts) is written while the rings still stand.
   Bytes records = 0;
-  for (const FileEntry& file : work.files) records += 512 + file.size / settings_.part_size * 120;
+  for (const FileEntry& file : work.files) records += 512 + std::min<Bytes>(file.size / settings_.part_size, 10'000) * 120;
   need.resident = resident_now() + warm_up + records;
   need.lanes = settings_.lanes;
   need.part_size = settings_.part_size;

@@ -10,12 +10,16 @@
 
 namespace hfpour::s3 {
 
-Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel) {
+Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel, Check check) {
   Backoff backoff = new_backoff();
   const std::string what = call.key.empty() ? call.operation : call.operation + " of '" + printable(call.key) + "'";
   while (true) {
     Result<http::Response> answer = co_await once(call, nullptr, cancel);
-    if (answer) co_return answer;
+    if (answer && check) {
+      Result<void> readable = check(*answer);
+      if (!readable) answer = readable.error();
+    }
+    if (answer || answer.error().kind == Kind::expired) co_return answer;
     Result<void> again = co_await wait_after(answer.error(), what, backoff, cancel);
     if (!again) co_return again.error();
   }
@@ -24,6 +28,7 @@ Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel) {
 Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, CancelToken cancel) {
   bool mended = false;
   while (true) {
+    const Signing used{location_.region(), clock_offset_};
     http::Exchange exchange(client_, sign_call(call, outlet != nullptr));
     exchange.limit_body(call.answer_limit);
     if (outlet != nullptr) exchange.send_from(*outlet);
@@ -32,9 +37,13 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
     // A 200 may hold an error (contract s3 §4.4, §4.8); the body of an object is its own business.
     const bool refused = call.operation != "GetObject" && parse_error(answer->body).has_value();
     if (answer->status / 100 == 2 && !refused) co_return answer;
-    const bool again = !mended && mend(*answer) && (outlet == nullptr || outlet->rewind());
-    if (!again) co_return to_error(call.operation, *answer);
+    Error error = to_error(call.operation, *answer);
+    if (mended || !mend(*answer, used)) co_return error;
     mended = true;
+    if (outlet == nullptr || outlet->rewind()) continue;
+    // The body is gone; the same part sent again will be signed rightly.
+    error.kind = Kind::unavailable;
+    co_return error;
   }
 }
 
@@ -72,11 +81,12 @@ http::Request Bucket::sign_call(const Call& call, bool streamed) const {
 }
 
 /// Takes from a refusal what makes the next attempt better. True when something was learnt.
-bool Bucket::mend(const http::Response& answer) {
+bool Bucket::mend(const http::Response& answer, const Signing& used) {
   switch (remedy_for(answer, server_time())) {
     case Remedy::fix_clock: {
       const std::optional<std::chrono::seconds> offset = s3::clock_offset(answer, server_time());
       if (!offset) return false;
+      if (std::chrono::abs(*offset) < std::chrono::minutes(1)) return used.clock_offset != clock_offset_;
       clock_offset_ += *offset;
       observer_.remark(fmt::format("this machine's clock is {} s off the store's; signing with the store's",
                                    clock_offset_.count()));
@@ -84,7 +94,8 @@ bool Bucket::mend(const http::Response& answer) {
     }
     case Remedy::learn_region: {
       const std::optional<std::string> region = learned_region(answer);
-      if (!region || *region == location_.region()) return false;
+      if (!region) return false;
+      if (*region == location_.region()) return used.region != *region;
       observer_.remark(fmt::format("the bucket is in region {}", *region));
       location_ = location_.in_region(*region);
       return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/backoff.h"
@@ -33,8 +34,12 @@ class Bucket {
       : client_(client), location_(std::move(location)), credentials_(std::move(credentials)), observer_(observer),
         random_(random), patience_(patience), progress_(progress) {}
 
-  /// Sends the call until it succeeds (2xx), fails for good, or the patience is used up. For calls that may be repeated.
-  Task<Result<http::Response>> call(Call call, CancelToken cancel);
+  /// Looks at the body of a success: one that cannot be read is asked for again.
+  using Check = std::function<Result<void>(const http::Response&)>;
+
+  /// Sends the call until it succeeds (2xx, and `check` likes it), fails for good, or the patience is used up. For calls
+  /// that may be repeated. An `expired` upload is final here.
+  Task<Result<http::Response>> call(Call call, CancelToken cancel, Check check = {});
 
   /// Sends the call once; a wrong clock or region is mended and the call sent again if its body still can be.
   /// `outlet` is the body when it is not null: it is sent unsigned, since its hash is not known yet; over http as well,
@@ -51,8 +56,14 @@ class Bucket {
   std::string uri(std::string_view key) const { return location_.uri(key); }
 
  private:
+  /// What a request was signed with; others may have learnt better while it was under way.
+  struct Signing {
+    std::string region;
+    std::chrono::seconds clock_offset;
+  };
+
   http::Request sign_call(const Call& call, bool streamed) const;
-  bool mend(const http::Response& answer);
+  bool mend(const http::Response& answer, const Signing& used);
   WallTime server_time() const { return client_.reactor().clock().wall() + clock_offset_; }
 
   http::Client& client_;

@@ -115,6 +115,12 @@ constexpr std::array code_rows = {
     CodeRow{"AllAccessDisabled", bad_account},
     CodeRow{"NotSignedUp", bad_account},
     CodeRow{"NotImplemented", unsupported},
+    CodeRow{"InvalidRequest", bad_request},
+    CodeRow{"InvalidArgument", bad_request},
+    CodeRow{"MalformedXML", bad_request},
+    CodeRow{"MethodNotAllowed", bad_request},
+    CodeRow{"MissingContentLength", bad_request},
+    CodeRow{"InvalidURI", bad_request},
 };
 
 std::optional<Meaning> by_code(std::string_view code) {

@@ -17,6 +17,10 @@ namespace {
 // Amazon S3 User Guide, "multipart upload limits"; the same at Ceph RGW, R2 and B2 (contract s3 §4.1).
 constexpr SinkLimits s3_limits{5 * MiB, 5 * GiB, 10'000};
 
+constexpr unsigned most_data_errors = 3;  ///< contract s3 §4.11: then it is no accident any more
+constexpr std::string_view wrong_etag_advice =
+    "the store's ETag is not the MD5 of what was sent (a store that encrypts needs --upload-check none)";
+
 constexpr std::string_view hash_note = "x-amz-meta-hf-hash";
 
 std::string base64(const std::vector<std::byte>& bytes) {
@@ -67,9 +71,16 @@ Task<Result<std::string>> MultipartSink::create(const FileEntry& file, CancelTok
   call.key = key(file);
   call.query.emplace_back("uploads", "");
   call.headers = object_headers(file);
-  Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+  std::string id;
+  const auto read = [&id](const http::Response& answer) -> Result<void> {
+    Result<std::string> parsed = parse_create(answer.body);
+    if (!parsed) return parsed.error();
+    id = std::move(*parsed);
+    return {};
+  };
+  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel, read);
   if (!answer) co_return answer.error();
-  co_return parse_create(answer->body);
+  co_return id;
 }
 
 Task<Result<PartReceipt>> MultipartSink::put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
@@ -103,14 +114,19 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
   Backoff backoff = bucket_.new_backoff();
   while (true) {
     Result<std::string> etag = co_await complete_once(call, cancel);
-    if (etag && !etag->empty()) co_return etag;
+    const bool as_expected = etag && (expected_etag.empty() || *etag == expected_etag);
+    if (as_expected && !etag->empty()) co_return etag;
     // An empty ETag is what Ceph RGW says of a success it had before; anything else is doubt. The object knows.
     Result<std::optional<std::string>> seen = co_await look(file, expected_etag, cancel);
     if (!seen) co_return seen.error();
     if (seen->has_value()) co_return **seen;
     // The upload is gone, or the store has other parts than we sent: only a new upload helps.
     const std::string code = etag ? "" : etag.error().code;
-    if (code == "NoSuchUpload" || code == "InvalidPart" || code == "InvalidPartOrder") {
+    const bool lost = code == "NoSuchUpload" || code == "InvalidPart" || code == "InvalidPartOrder";
+    // Ceph answers 500 for an upload it does not know (contract s3 §4.4): ask for its parts before trying for minutes.
+    bool unknown = false;
+    if (!lost && !etag && backoff.failures() > 0) unknown = co_await upload_is_gone(file, upload_id, cancel);
+    if (lost || unknown) {
       Error gone = etag.error();
       gone.kind = Kind::expired;
       co_return gone;
@@ -121,6 +137,17 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
                                                      cancel);
     if (!again) co_return again.error();
   }
+}
+
+Task<bool> MultipartSink::upload_is_gone(const FileEntry& file, const std::string& upload_id, CancelToken cancel) {
+  Call call;
+  call.operation = "ListParts";
+  call.method = "GET";
+  call.key = key(file);
+  call.query.emplace_back("max-parts", "1");
+  call.query.emplace_back("uploadId", upload_id);
+  const Result<http::Response> answer = co_await bucket_.once(call, nullptr, cancel);
+  co_return !answer && answer.error().kind == Kind::expired;
 }
 
 /// The ETag of a parsed success, maybe empty; else an error.
@@ -182,7 +209,10 @@ Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outle
     Error error(Kind::protocol, "the store's answer to PutObject has no ETag");
     if (answer) {
       const std::string etag = normalise_etag(answer->headers.get("ETag").value_or(""));
-      if (!etag.empty()) co_return etag;
+      const bool differs = !md5.empty() && etag.size() == 32 && etag != to_hex(ByteView(md5));
+      if (!etag.empty() && !differs) co_return etag;
+      if (differs) error.sentence = std::string(wrong_etag_advice);
+      if (differs && backoff.failures() + 1 >= most_data_errors) co_return error;
     } else {
       error = answer.error();
     }

@@ -58,10 +58,15 @@ Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObje
     call.query.emplace_back("max-keys", "1000");
     if (!token.empty()) call.query.emplace_back("continuation-token", token);
     call.answer_limit = max_document;
-    Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+    std::optional<ObjectPage> page;
+    const auto read = [&page](const http::Response& answer) -> Result<void> {
+      Result<ObjectPage> parsed = parse_objects(answer.body);
+      if (!parsed) return parsed.error().at("listing the bucket");
+      page = std::move(*parsed);
+      return {};
+    };
+    const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel, read);
     if (!answer) co_return answer.error();
-    Result<ObjectPage> page = parse_objects(answer->body);
-    if (!page) co_return page.error().at("listing the bucket");
     for (const s3::ListedObject& object : page->objects) {
       if (object.key.starts_with(base_)) each(hfpour::ListedObject{object.key.substr(base_.size()), object.size, object.etag});
     }

@@ -14,6 +14,7 @@
 namespace hfpour {
 
 namespace {
+constexpr unsigned most_data_errors = 3;
 constexpr Bytes hash_bite = 256 * KiB;  ///< lent to a hash worker at a time; small against the ring
 }  // namespace
 
@@ -90,9 +91,8 @@ class Pass::PartOutlet final : public Outlet {
   Xxh3 xxh3_;
 };
 
-Pass::Pass(const Services& services, PassFile file, Lane& lane, ByteRange range, Kind kind)
-    : services_(services), file_(file), lane_(lane), range_(range), kind_(kind),
-      backoff_(services.patience, services.random) {}
+Pass::Pass(const Services& services, PassFile file, Lane& lane, ByteRange range, Kind kind, UploadLuck& luck)
+    : services_(services), file_(file), lane_(lane), range_(range), kind_(kind), luck_(luck) {}
 
 Task<Result<void>> Pass::run(CancelToken cancel) {
   lane_.ring.reset();
@@ -164,7 +164,7 @@ Task<Result<void>> Pass::send(CancelToken cancel) {
 /// A store drops a request whose body pauses for long (contract s3 §4.2: 65 s at RGW), so none begins without bytes.
 Task<Result<void>> Pass::wait_to_send(CancelToken cancel) {
   while (under_way_ >= uploads_per_lane && !cancel.cancelled()) co_await answered_.wait(cancel);
-  const Millis pause = std::chrono::ceil<Millis>(not_before_ - services_.reactor.clock().now());
+  const Millis pause = std::chrono::ceil<Millis>(luck_.not_before - services_.reactor.clock().now());
   co_await services_.reactor.sleep(pause, cancel);
   Ring& ring = lane_.ring;
   while (ring.available(Ring::Reader::upload) == 0 && !cancel.cancelled()) {
@@ -209,7 +209,7 @@ Task<Result<void>> Pass::judge(unsigned number, PartOutlet& outlet, Result<PartR
     co_return note_failure(number, std::move(differs));
   }
   part.etag = answer->etag;
-  backoff_.progress();
+  luck_.backoff.progress();
   services_.progress.stored_bytes += outlet.length();
   co_return Result<void>();
 }
@@ -231,14 +231,16 @@ Task<Result<void>> Pass::discard(PartOutlet& outlet, CancelToken cancel) {
 
 Result<void> Pass::note_failure(unsigned number, Error error) {
   // An upload that is gone does not come back: only the whole file can be begun again.
+  // Bytes that arrive wrong again and again are no accident either (contract s3 §4.11: three times, then fail).
   const bool upload_gone = error.kind == hfpour::Kind::expired;
-  const std::optional<Millis> delay = upload_gone ? std::nullopt : backoff_.after(error);
+  const bool hopeless = error.kind == hfpour::Kind::protocol && ++state(number).refusals >= most_data_errors;
+  const std::optional<Millis> delay = upload_gone || hopeless ? std::nullopt : luck_.backoff.after(error);
   if (!delay) return error.at(name_of(number));
-  not_before_ = std::max(not_before_, services_.reactor.clock().now() + *delay);
+  luck_.not_before = std::max(luck_.not_before, services_.reactor.clock().now() + *delay);
   failed_.push_back(number);
   ++file_.retries;
   ++services_.progress.retries;
-  services_.observer.retrying(RetryFacts{name_of(number), std::move(error), backoff_.failures(), *delay});
+  services_.observer.retrying(RetryFacts{name_of(number), std::move(error), luck_.backoff.failures(), *delay});
   return {};
 }
 

@@ -12,6 +12,12 @@
 
 namespace hfpour {
 
+/// How the uploads of one stripe have fared, over all its passes.
+struct UploadLuck {
+  Backoff backoff;
+  SteadyTime not_before{};  ///< the store asked for, or deserves, a pause
+};
+
 /// What the passes of one file share.
 struct PassFile {
   const FileEntry& entry;
@@ -38,13 +44,13 @@ class Pass {
     check,   ///< into the hash; nothing goes up, the bytes are dropped
   };
 
-  Pass(const Services& services, PassFile file, Lane& lane, ByteRange range, Kind kind);
+  Pass(const Services& services, PassFile file, Lane& lane, ByteRange range, Kind kind, UploadLuck& luck);
 
   /// Ends when all bytes have passed and all uploads are answered. Errors: the source's; a final one of the sink;
   /// `integrity` when repeated bytes differ; `internal` when the ring gave out other bytes than were put in.
   Task<Result<void>> run(CancelToken cancel);
 
-  /// Parts to be fetched again, with the delay the store's trouble asks for.
+  /// Parts to be fetched again.
   const std::vector<unsigned>& failed_parts() const { return failed_; }
 
  private:
@@ -74,10 +80,9 @@ class Pass {
   Condition part_hashed_;
   Condition part_given_;
   Condition answered_;
-  Backoff backoff_;          ///< over the uploads of this pass
   unsigned giving_ = 0;      ///< the part whose bytes are leaving the ring now
   unsigned under_way_ = 0;   ///< uploads begun and not yet answered
-  SteadyTime not_before_{};  ///< the store asked for, or deserves, a pause
+  UploadLuck& luck_;
   std::vector<unsigned> failed_;
 };
 

@@ -11,7 +11,7 @@
 namespace hfpour {
 namespace {
 
-constexpr Millis abort_deadline{8'000};  // Kubernetes kills 30 s after SIGTERM; the design promises 10 s
+constexpr Millis abort_deadline{5'000};  // the design promises to be gone 10 s after a SIGTERM
 
 constexpr Millis create_grace{2'000};
 
@@ -52,10 +52,11 @@ Transfer::Transfer(const Services& services, const FileEntry& entry, PartPlan pl
 Task<Result<void>> Transfer::pour(ByteRange stripe, Lane& lane, CancelToken cancel) {
   Result<void> begun = co_await begin(cancel);
   if (!begun) co_return begun;
-  Pass pass(services_, pass_file(), lane, stripe, Pass::Kind::first);
+  UploadLuck luck = new_luck();
+  Pass pass(services_, pass_file(), lane, stripe, Pass::Kind::first, luck);
   Result<void> passed = co_await pass.run(cancel);
   if (!passed) co_return passed;
-  Result<void> repaired = co_await repair(pass.failed_parts(), lane, cancel);
+  Result<void> repaired = co_await repair(pass.failed_parts(), lane, luck, cancel);
   co_return repaired;
 }
 
@@ -63,36 +64,33 @@ Task<Result<void>> Transfer::pour(ByteRange stripe, Lane& lane, CancelToken canc
 Task<Result<void>> Transfer::begin(CancelToken cancel) {
   while (beginning_ && !cancel.cancelled()) co_await begun_.wait(cancel);
   if (cancel.cancelled()) co_return cancel.error();
+  if (begin_error_) co_return *begin_error_;
   if (!upload_id_.empty()) co_return Result<void>();
   beginning_ = true;
   // An answer that nobody waits for would leave an upload behind that nobody knows.
   Grace grace(services_.reactor, cancel, create_grace);
   Result<std::string> id = co_await services_.sink.create(entry_, grace.token());
   beginning_ = false;
-  if (id) upload_id_ = *id;
+  if (id) {
+    upload_id_ = *id;
+  } else {
+    begin_error_ = id.error();
+  }
   begun_.notify();
   if (!id) co_return id.error();
   if (cancel.cancelled()) co_return cancel.error();
   co_return Result<void>();
 }
 
-Task<Result<void>> Transfer::repair(std::vector<unsigned> numbers, Lane& lane, CancelToken cancel) {
-  Backoff patience(services_.patience, services_.random);
+/// Each failed part again, until all are stored or the luck of this stripe has run out, which the pass decides.
+Task<Result<void>> Transfer::repair(std::vector<unsigned> numbers, Lane& lane, UploadLuck& luck, CancelToken cancel) {
   while (!numbers.empty()) {
     const unsigned number = numbers.back();
     numbers.pop_back();
-    Pass pass(services_, pass_file(), lane, plan_.range(number), Pass::Kind::repair);
+    Pass pass(services_, pass_file(), lane, plan_.range(number), Pass::Kind::repair, luck);
     Result<void> passed = co_await pass.run(cancel);
     if (!passed) co_return passed;
-    if (pass.failed_parts().empty()) {
-      patience.progress();
-      continue;
-    }
-    const Error again(Kind::unavailable, fmt::format("part {} of '{}' could not be stored", number, printable(entry_.path)));
-    const std::optional<Millis> delay = patience.after(again);
-    if (!delay) co_return again;
-    co_await services_.reactor.sleep(*delay, cancel);
-    numbers.push_back(number);
+    numbers.insert(numbers.end(), pass.failed_parts().begin(), pass.failed_parts().end());
   }
   co_return Result<void>();
 }
@@ -120,7 +118,8 @@ Task<Result<StoredFile>> Transfer::finish(CancelToken cancel) {
 Task<Result<StoredFile>> Transfer::pour_whole(Lane& lane, CancelToken cancel) {
   lane.ring.reset();
   if (entry_.size > 0) {
-    Pass pass(services_, pass_file(), lane, ByteRange{0, entry_.size}, Pass::Kind::retain);
+    UploadLuck luck = new_luck();
+    Pass pass(services_, pass_file(), lane, ByteRange{0, entry_.size}, Pass::Kind::retain, luck);
     Result<void> passed = co_await pass.run(cancel);
     if (!passed) co_return passed.error();
   }
@@ -143,7 +142,8 @@ Task<Result<StoredFile>> Transfer::pour_whole(Lane& lane, CancelToken cancel) {
 
 Task<Result<StoredFile>> Transfer::check(Lane& lane, CancelToken cancel) {
   if (entry_.size > 0) {
-    Pass pass(services_, pass_file(), lane, ByteRange{0, entry_.size}, Pass::Kind::check);
+    UploadLuck luck = new_luck();
+    Pass pass(services_, pass_file(), lane, ByteRange{0, entry_.size}, Pass::Kind::check, luck);
     Result<void> passed = co_await pass.run(cancel);
     if (!passed) co_return passed.error();
   }

@@ -44,7 +44,8 @@ class Transfer {
 
  private:
   Task<Result<void>> begin(CancelToken cancel);
-  Task<Result<void>> repair(std::vector<unsigned> numbers, Lane& lane, CancelToken cancel);
+  Task<Result<void>> repair(std::vector<unsigned> numbers, Lane& lane, UploadLuck& luck, CancelToken cancel);
+  UploadLuck new_luck() const { return UploadLuck{Backoff(services_.patience, services_.random)}; }
   PassFile pass_file() { return PassFile{entry_, plan_, parts_, hash_, upload_id_, retries_}; }
   std::string expected_etag() const;
 
@@ -55,6 +56,7 @@ class Transfer {
   std::vector<PartState> parts_;
   std::string upload_id_;
   bool beginning_ = false;
+  std::optional<Error> begin_error_;
   Condition begun_;
   unsigned retries_ = 0;
 };

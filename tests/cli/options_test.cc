@@ -140,7 +140,6 @@ TEST_CASE("options: each setting is read from its flag, its twin and its other n
       {"--memory", "32Mi", [](const Options& o) { return o.memory == min_memory; }},
       {"HFPOUR_MEMORY", "128Mi", [](const Options& o) { return o.memory == 128 * MiB; }},
       {"--lanes", "32", [](const Options& o) { return o.lanes == 32; }},
-      {"--lanes", "0", [](const Options& o) { return o.lanes == 0; }},
       {"HF_MAX_WORKERS", "8", [](const Options& o) { return o.lanes == 8; }},
       {"HFPOUR_LANES", "64", [](const Options& o) { return o.lanes == max_lanes; }},
       {"--part-size", "5Mi", [](const Options& o) { return o.part_size == min_part_size; }},

@@ -85,12 +85,23 @@ def test_the_wait_that_is_asked_for_is_kept(model, store, pour, route, mode, how
     check_bucket(store, BASE, MODEL)
 
 
-@pytest.mark.parametrize("quota, window", [(30, 2), (20, 1)])
-def test_a_small_quota_is_shared_out(hub, store, pour, quota, window):
+@pytest.mark.parametrize("mode, how", [("retry_after", {"seconds": 1}), ("too_many", {})], ids=name_of)
+def test_an_earlier_window_is_not_the_wait_of_a_later_refusal(model, store, pour, mode, how):
+    """Earlier answers spoke of a window of 300 s with plenty left; the refusal itself says nothing of it."""
+    model.fault(mode, route="resolve", path="two.safetensors", **how)
+    result = pour_model(pour, "--lanes", 1)
+    assert result.exit == 0, result.stderr
+    assert result.seconds < 10
+    check_bucket(store, BASE, MODEL)
+
+
+# 80 requests are needed: a HEAD of `resolve` and a GET of the bytes, which the Hub counts as well.
+@pytest.mark.parametrize("quota, window, lanes", [(30, 2, 8), (20, 1, 8), (60, 2, 32)])
+def test_a_small_quota_is_shared_out(hub, store, pour, quota, window, lanes):
     files = {f"part/{n:03}.json": b"%d" % n * 50 for n in range(40)}
     hub.repo("me/model", files)
     hub.admin("repo", {"rate_limit": {"bucket": "resolvers", "quota": quota, "window": window}})
-    result = pour_model(pour)
+    result = pour_model(pour, "--lanes", lanes)
     assert result.exit == 0, result.stderr
     check_bucket(store, BASE, files)
     statuses = hub.counters()["statuses"]
@@ -129,7 +140,7 @@ def test_a_loop_of_redirects_is_an_error(model, store, pour, route):
     result = pour_model(pour)
     assert result.exit in (2, 5), result.stderr
     assert "circle" in result.stderr
-    check_nothing_there(store)
+    check_nothing_there(store, ["empty.txt"])
     assert model.requests() < 60
 
 

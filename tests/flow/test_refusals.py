@@ -5,7 +5,7 @@ import json
 import threading
 
 import pytest
-from support import BUCKET, Hub, Pourer, data
+from support import BUCKET, Hub, Pourer
 
 SOURCE = "hf://me/model"
 DESTINATION = f"s3://{BUCKET}/p/"
@@ -175,16 +175,6 @@ def test_help_and_version_need_no_settings(hub, store, pour):
     assert hub.requests() == 0 and store.requests() == 0
 
 
-def test_memory_that_is_too_little_for_the_plan_is_refused_with_the_arithmetic(hub, store, pour):
-    """33Mi lies above the flag's own limit, so only the plan can know."""
-    hub.repo("me/model", {"a.txt": b"a", "big.bin": data(100)})
-    result = pour(SOURCE, DESTINATION, "--memory", "33Mi", timeout=60)
-    assert (result.exit, result.stdout) == (2, ""), result.stderr
-    for word in ("--memory", "33", "in use", "for one lane", "give at least"):
-        assert word in result.stderr, result.stderr
-    assert store.journal() == [] and store.uploads() == []
-
-
 LONG = "/".join(["d" * 200] * 5) + "/file"  # 1,009 bytes, with BASE more than a key may have
 
 HOSTILE = {
@@ -215,6 +205,7 @@ def hostile_hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     repos = {repo_name(name): {"files": [{"path": "good.txt", "text": "good"}, {"path": path, "text": "bad"}]}
              for name, (path, _) in HOSTILE.items()}
+    repos["me/many"] = {"files": [{"path": "part/{:05d}.json", "count": 40_000, "size": 10, "seed": 1}]}
     spec = folder / "virtual.json"
     spec.write_text(json.dumps({"models": repos}), encoding="utf-8")
     (folder / "root").mkdir()
@@ -241,6 +232,15 @@ def test_a_hostile_path_that_is_not_selected_does_no_harm(hostile_hub, binary, s
     assert result.exit == 0, result.stderr
     assert {entry["key"] for entry in store.journal()} == {
         "p/me/climbs/good.txt", "p/me/climbs/.hfpour/manifest.json"}
+
+
+def test_memory_that_is_too_little_for_the_listing_is_refused_with_the_arithmetic(hostile_hub, binary, store):
+    """33Mi lies above the flag's own limit: only the listing of 40,000 files shows that it cannot do."""
+    result = Pourer(binary, hostile_hub, store)("hf://me/many", DESTINATION, "--memory", "33Mi")
+    assert (result.exit, result.stdout) == (2, ""), result.stderr
+    for word in ("--memory 33", "in use", "reserve", "for one lane", "give at least"):
+        assert word in result.stderr, result.stderr
+    assert store.journal() == [] and store.uploads() == []
 
 
 class Liar:

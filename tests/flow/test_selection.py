@@ -7,8 +7,8 @@ from test_pour import check_bucket
 SOURCE, DESTINATION = "hf://me/model", f"s3://{BUCKET}/p/"
 BASE = "p/me/model/"
 PATHS = ["config.json", "Config.JSON", "model.safetensors", "model.bin", "model.h5", "train.py", "README.md", "LICENSE",
-         "sub/config.json", "sub/README.md", "sub/deep/weights.bin", "sub/script.py", "onnx/model.onnx", "original/consolidated.pth",
-         "tokenizer.model", "[x].txt", "x.txt", "one.txt", "ein Wort.txt", "größe.txt"]
+         "sub/config.json", "sub/README.md", "sub/deep/weights.bin", "sub/script.py", "onnx/model.onnx",
+         "original/consolidated.pth", "tokenizer.model", "[x].txt", "x.txt", "one.txt", "ein Wort.txt", "größe.txt"]
 MODEL = {path: path.encode() + b"\n" for path in PATHS}
 EVERYTHING = set(PATHS)
 
@@ -27,12 +27,14 @@ SELECTIONS = {
     # flags
     "include, the star crosses folders": (["--include", "*.json"], {}, only("config.json", "sub/config.json")),
     "include, two in one": (["--include", "*.json,*.h5"], {}, only("config.json", "sub/config.json", "model.h5")),
-    "include, blanks around the comma": (["--include", " *.json , *.h5 "], {}, only("config.json", "sub/config.json", "model.h5")),
+    "include, blanks around the comma": (["--include", " *.json , *.h5 "], {},
+                                         only("config.json", "sub/config.json", "model.h5")),
     "include twice": (["--include", "*.json", "--include", "*.h5"], {}, only("config.json", "sub/config.json", "model.h5")),
     "include is anchored in front": (["--include", "config.json"], {}, only("config.json")),
     "include is anchored at the end": (["--include", "model"], {}, None),
     "include is case-sensitive": (["--include", "*.JSON"], {}, only("Config.JSON")),
-    "include a folder": (["--include", "sub/"], {}, only("sub/config.json", "sub/README.md", "sub/deep/weights.bin", "sub/script.py")),
+    "include a folder": (["--include", "sub/"], {},
+                         only("sub/config.json", "sub/README.md", "sub/deep/weights.bin", "sub/script.py")),
     "include a folder without its slash": (["--include", "sub"], {}, None),
     "include with question marks": (["--include", "???.txt"], {}, only("[x].txt", "one.txt")),
     "include with a set": (["--include", "[a-y].txt"], {}, only("x.txt")),
@@ -48,8 +50,10 @@ SELECTIONS = {
     # the predecessor's variables
     "ALLOW_PATTERNS": ([], {"ALLOW_PATTERNS": "*.json,*.h5"}, only("config.json", "sub/config.json", "model.h5")),
     "IGNORE_PATTERNS": ([], {"IGNORE_PATTERNS": "*.py,README.md"}, without("train.py", "sub/script.py", "README.md")),
-    "ALLOW_PATTERNS wins": ([], {"ALLOW_PATTERNS": "*.json", "IGNORE_PATTERNS": "sub/*"}, only("config.json", "sub/config.json")),
-    "an empty ALLOW_PATTERNS says nothing": ([], {"ALLOW_PATTERNS": "", "IGNORE_PATTERNS": "*.py"}, without("train.py", "sub/script.py")),
+    "ALLOW_PATTERNS wins": ([], {"ALLOW_PATTERNS": "*.json", "IGNORE_PATTERNS": "sub/*"},
+                            only("config.json", "sub/config.json")),
+    "an empty ALLOW_PATTERNS says nothing": ([], {"ALLOW_PATTERNS": "", "IGNORE_PATTERNS": "*.py"},
+                                             without("train.py", "sub/script.py")),
     "an empty IGNORE_PATTERNS": ([], {"IGNORE_PATTERNS": ""}, EVERYTHING),
     "an empty IGNORE_PATTERNS after a preset": (["--preset", "vllm"], {"IGNORE_PATTERNS": ""}, EVERYTHING),
     # each with the other
@@ -75,7 +79,7 @@ def test_a_selection_takes_exactly_its_files(hub, store, pour, name):
         return
     assert result.exit == 0, result.stderr
     check_bucket(store, BASE, {path: MODEL[path] for path in wanted})
-    assert f"plan: {len(wanted)} files" in result.stderr or len(wanted) == 1
+    assert f"plan: {len(wanted)} file" in result.stderr
 
 
 def check_nothing_selected(result, store):

@@ -64,7 +64,9 @@ def small_bucket(gateway):
 
 @pytest.fixture
 def pour(hub, gateway):
-    return lane.Pourer(hub, gateway)
+    pourer = lane.Pourer(hub, gateway)
+    yield pourer
+    pourer.end()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -283,10 +284,19 @@ class Pourer(support.Pourer):
     def __init__(self, hub, gateway):
         super().__init__(need_program("HFPOUR_BINARY"), hub)
         self.gateway = gateway
+        self.runs = []
 
     def start(self, *arguments, credentials=None, **settings):
         env = {"S3_ENDPOINT_URL": self.gateway.url, **(credentials or self.gateway.credentials), **settings}
-        return super().start(*arguments, "--json", env=env)
+        self.runs.append(super().start(*arguments, "--json", env=env))
+        return self.runs[-1]
+
+    def end(self):
+        """No run outlives its test, however that ended."""
+        for run in self.runs:
+            if run.process.returncode is None:
+                run.signal(signal.SIGKILL)
+                run.process.wait()
 
     def __call__(self, *arguments, **settings):
         return self.start(*arguments, **settings).wait()

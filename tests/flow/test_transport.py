@@ -1,0 +1,136 @@
+"""Below HTTP: TLS to the Hub, dead addresses, connections that are refused, and edges too slow to be waited for."""
+
+import json
+import socket
+import subprocess
+
+import pytest
+from support import BUCKET, MIB, PART, TOKEN, Hub, Pourer, data
+from test_pour import check_bucket
+
+SOURCE, DESTINATION = "hf://me/model", f"s3://{BUCKET}/p/"
+BASE = "p/me/model/"
+MODEL = {"config.json": b'{"a": 1}\n', "weights.bin": data(2 * PART + 1, 2)}
+ABOUT = {"lfs": ["*.bin"]}
+
+
+class TlsHub(Hub):
+    """Its admin routes are spoken to over TLS as well."""
+
+    def admin(self, name, value=None, timeout=60):
+        command = ["curl", "-sk", "--fail", "--max-time", str(timeout), self.url + "/_admin/" + name]
+        if value is not None:
+            command += ["--data-binary", json.dumps(value)]
+        body = subprocess.run(command, check=True, capture_output=True).stdout
+        return json.loads(body) if body else None
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A CA of our own and what it signed: a certificate for 127.0.0.1 and one for another name."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *arguments], cwd=folder, check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    openssl("-subj", "/CN=Flow Test CA", "-keyout", "ca.key", "-out", "ca.pem")
+    for name, place in (("good", "IP:127.0.0.1"), ("other", "DNS:elsewhere.test")):
+        openssl("-subj", "/CN=" + name, "-addext", "subjectAltName=" + place, "-addext", "basicConstraints=critical,CA:FALSE",
+                "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", name + ".key", "-out", name + ".pem")
+    return folder
+
+
+def tls_hub(tmp_path, certificates, name):
+    hub = TlsHub(tmp_path, "--tls-cert", certificates / (name + ".pem"), "--tls-key", certificates / (name + ".key"))
+    hub.repo("me/model", MODEL, ABOUT | {"private": True, "token": TOKEN})
+    return hub
+
+
+@pytest.mark.parametrize("how", ["flag", "SSL_CERT_FILE", "AWS_CA_BUNDLE"])
+def test_a_hub_behind_a_ca_of_its_own(binary, store, tmp_path, certificates, how):
+    hub = tls_hub(tmp_path, certificates, "good")
+    try:
+        bundle = certificates / "ca.pem"
+        flags, env = (["--ca-bundle", bundle], {}) if how == "flag" else ([], {how: bundle})
+        result = Pourer(binary, hub, store)(SOURCE, DESTINATION, *flags, env=env | {"HF_TOKEN": TOKEN})
+        assert result.exit == 0, result.stderr
+        check_bucket(store, BASE, MODEL)
+        assert hub.counters()["authorization"]["cdn"] == 0
+    finally:
+        hub.stop()
+
+
+@pytest.mark.parametrize("name, trusted", [("good", False), ("other", True)], ids=["unknown CA", "wrong name"])
+def test_a_hub_that_cannot_prove_who_it_is_is_refused(binary, store, tmp_path, certificates, name, trusted):
+    hub = tls_hub(tmp_path, certificates, name)
+    try:
+        flags = ["--ca-bundle", certificates / "ca.pem"] if trusted else []
+        result = Pourer(binary, hub, store)(SOURCE, DESTINATION, *flags, env={"HF_TOKEN": TOKEN}, timeout=30)
+        assert (result.exit, result.stdout) == (2, ""), result.stderr
+        assert "certificate" in result.stderr and "127.0.0.1" in result.stderr
+        assert hub.counters()["requests"] == {}
+        assert store.journal() == []
+    finally:
+        hub.stop()
+
+
+def test_a_ca_file_that_holds_no_certificate_is_named(hub, store, pour, tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate\n")
+    result = pour(SOURCE, DESTINATION, "--ca-bundle", tmp_path / "ca.pem", "--endpoint-url", "https://127.0.0.1:1", timeout=30)
+    assert (result.exit, result.stdout) == (2, ""), result.stderr
+    assert "ca.pem" in result.stderr or "certificate" in result.stderr
+
+
+def test_a_dead_ipv6_address_costs_less_than_a_second(binary, store, tmp_path):
+    hub = Hub(tmp_path, "--dead-ipv6")
+    try:
+        hub.repo("me/model", MODEL, ABOUT)
+        result = Pourer(binary, hub, store)(SOURCE, DESTINATION)
+        assert result.exit == 0, result.stderr
+        assert result.seconds < 5
+        check_bucket(store, BASE, MODEL)
+    finally:
+        hub.stop()
+
+
+@pytest.mark.parametrize("listener", ["hub", "cdn"])
+def test_a_connection_that_is_reset_at_once(hub, store, pour, listener):
+    hub.repo("me/model", MODEL, ABOUT)
+    hub.fault("reset_on_connect", listener=listener, count=2)
+    result = pour(SOURCE, DESTINATION)
+    assert result.exit == 0, result.stderr
+    check_bucket(store, BASE, MODEL)
+
+
+def test_a_hub_that_comes_late_is_waited_for(binary, store, tmp_path):
+    """Nobody listens yet when the run begins."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    pour = Pourer(binary, None, store)
+    running = pour.start(SOURCE, DESTINATION, env={"HF_ENDPOINT": f"http://127.0.0.1:{port}"})
+    hub = None
+    try:
+        assert store.admin("wait?event=done&op=GetObject&count=2&timeout_s=20")["ok"]
+        hub = Hub(tmp_path, "--port", port)
+        hub.repo("me/model", MODEL, ABOUT)
+        result = running.wait(60)
+        assert result.exit == 0 and "cannot connect" in result.stderr, result.stderr
+        check_bucket(store, BASE, MODEL)
+    finally:
+        running.process.poll() is None and running.process.kill()
+        if hub:
+            hub.stop()
+
+
+def test_an_edge_that_only_trickles_is_left_for_another(hub, store, pour):
+    """1 kB/s would hold a lane for hours: contract hub F.11 row 10 wants a low-speed policy, 1 kB/s for 30 s."""
+    content = data(3 * MIB, 5)
+    hub.repo("me/model", {"weights.bin": content}, ABOUT)
+    hub.fault("trickle", path="weights.bin", rate=500)
+    running = pour.start(SOURCE, DESTINATION)
+    result = running.wait(75)
+    assert result.exit == 0, result.stderr
+    assert hub.counters()["resolves"]["models/me/model/weights.bin"] <= 2
+    check_bucket(store, BASE, {"weights.bin": content})
