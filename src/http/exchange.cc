@@ -15,6 +15,9 @@
 namespace hfpour::http {
 namespace {
 constexpr Bytes most_header_bytes = 256 * KiB;  ///< honest ones stay below 10 KiB (contract hub §9)
+// A stream this slow would hold a lane for hours; another edge may do better (contract hub §9: 1 kB/s for 30 s).
+constexpr std::chrono::seconds slow_window{30};
+constexpr Bytes slowest_body = 1000;  ///< per second
 }  // namespace
 
 Exchange::Exchange(Client& client, Request request) : client_(client), request_(std::move(request)) {}
@@ -122,7 +125,11 @@ void Exchange::prepare_headers() {
 // --- running
 
 void Exchange::arm_watchdog() {
-  watchdog_ = client_.reactor().at(last_move_ + client_.leg().stall_limit, [this] {
+  last_look_ = client_.reactor().clock().now();
+  received_since_look_ = 0;
+  streamed_since_look_ = accepted_.value_or(false) && !receive_paused_;
+  const SteadyTime next = std::min(last_move_ + client_.leg().stall_limit, last_look_ + slow_window);
+  watchdog_ = client_.reactor().at(next, [this] {
     watchdog_.reset();
     look_for_stall();
   });
@@ -131,7 +138,13 @@ void Exchange::arm_watchdog() {
 void Exchange::look_for_stall() {
   if (receive_paused_ || send_paused_) moved();
   const Millis idle = std::chrono::duration_cast<Millis>(client_.reactor().clock().now() - last_move_);
-  if (idle >= client_.leg().stall_limit) {
+  const auto window = std::chrono::duration_cast<std::chrono::seconds>(client_.reactor().clock().now() - last_look_);
+  const bool trickles = streamed_since_look_ && window >= slow_window &&
+                        received_since_look_ < slowest_body * static_cast<Bytes>(window.count());
+  if (trickles) {
+    finish(Error(Kind::timeout, fmt::format("only {} came from {} in {} s", format_bytes(received_since_look_), host(),
+                                            window.count())));
+  } else if (idle >= client_.leg().stall_limit) {
     finish(Error(Kind::timeout, fmt::format("nothing came from {} for {} s", host(), idle.count() / 1000)));
   } else {
     arm_watchdog();
@@ -182,11 +195,15 @@ void Exchange::on_header(std::string_view line) {
 
 std::size_t Exchange::on_body(ByteView bytes) {
   moved();
+  received_since_look_ += bytes.size();
   if (!accepted_) accepted_ = inlet_ != nullptr && accept_(response_);
   if (*accepted_) {
     switch (inlet_->take(bytes)) {
       case Inlet::Take::all: return bytes.size();
-      case Inlet::Take::wait: receive_paused_ = true; return CURL_WRITEFUNC_PAUSE;
+      case Inlet::Take::wait:
+        receive_paused_ = true;
+        streamed_since_look_ = false;
+        return CURL_WRITEFUNC_PAUSE;
       case Inlet::Take::refused:
         error_ = Error(Kind::protocol, host() + " sent more bytes than were asked for");
         return CURL_WRITEFUNC_ERROR;

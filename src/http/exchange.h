@@ -82,6 +82,9 @@ class Exchange final : public Completion, public Waker {
   std::optional<Error> error_;
   std::array<char, CURL_ERROR_SIZE> detail_{};
   SteadyTime last_move_;
+  SteadyTime last_look_;
+  Bytes received_since_look_ = 0;
+  bool streamed_since_look_ = false;  ///< the body was flowing, unpaused, since the last look
   std::optional<Reactor::TimerId> watchdog_;
   Condition ended_;
 };

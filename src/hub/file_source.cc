@@ -85,8 +85,8 @@ Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange rang
     Result<void> again = co_await hub_.wait_after(got.error(), fmt::format("{} at byte {}", name_of(file), ranged.at()),
                                                   backoff, cancel);
     if (!again) co_return again.error().kind == Kind::cancelled ? again.error() : again.error().at(name_of(file));
-    // Each second failure asks for a new address: it may lead to another edge (contract hub §5.4).
-    if (backoff.failures() % 2 == 0) slot.link.reset();
+    // Each second failure, and one for slowness, asks for a new address: it may lead to another edge (contract hub §5.4).
+    if (backoff.failures() % 2 == 0 || got.error().kind == Kind::timeout) slot.link.reset();
   }
   co_return Result<void>();
 }

@@ -2,9 +2,9 @@
 #include "run/settings.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <fstream>
+#include <iterator>
 
 #include "base/text.h"
 #include "hub/hub_client.h"
@@ -95,8 +95,13 @@ Result<s3::Location> read_location(const cli::Options& options, const std::strin
 }
 
 Result<void> check_ca_bundle(const cli::CaBundle& bundle) {
-  if (bundle.path.empty() || access(bundle.path.c_str(), R_OK) == 0) return {};
-  return Error(Kind::usage, fmt::format("the CA file '{}' ({}) cannot be read", printable(bundle.path), bundle.origin));
+  if (bundle.path.empty()) return {};
+  std::ifstream file(bundle.path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const bool holds_any = text.find("-----BEGIN ") != std::string::npos;
+  if (file && holds_any) return {};
+  return Error(Kind::usage, fmt::format("the CA file '{}' ({}) {}", printable(bundle.path), bundle.origin,
+                                        file ? "holds no certificate in PEM form" : "cannot be read"));
 }
 
 }  // namespace

@@ -9,9 +9,13 @@
 #include "s3/xml.h"
 
 namespace hfpour::s3 {
+namespace {
+constexpr unsigned most_nonsense = 3;
+}  // namespace
 
 Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel, Check check) {
   Backoff backoff = new_backoff();
+  unsigned nonsense = 0;
   const std::string what = call.key.empty() ? call.operation : call.operation + " of '" + printable(call.key) + "'";
   while (true) {
     Result<http::Response> answer = co_await once(call, nullptr, cancel);
@@ -20,6 +24,8 @@ Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel, Check c
       if (!readable) answer = readable.error();
     }
     if (answer || answer.error().kind == Kind::expired) co_return answer;
+    // What makes no sense three times is no accident.
+    if (answer.error().kind == Kind::protocol && ++nonsense >= most_nonsense) co_return answer;
     Result<void> again = co_await wait_after(answer.error(), what, backoff, cancel);
     if (!again) co_return again.error();
   }
@@ -72,7 +78,9 @@ http::Request Bucket::sign_call(const Call& call, bool streamed) const {
   input.host = location_.signing_host();
   input.path = location_.path(call.key);
   input.query = call.query;
-  input.headers = call.headers;
+  for (const http::Header& field : call.headers.fields()) {
+    if (!unwanted_.contains(to_lower(field.name))) input.headers.add(field.name, field.value);
+  }
   input.payload_token = streamed ? std::string(unsigned_payload) : sha256_hex(as_view(call.body));
   input.region = location_.region();
   input.time = server_time();
@@ -100,9 +108,14 @@ bool Bucket::mend(const http::Response& answer, const Signing& used) {
       location_ = location_.in_region(*region);
       return true;
     }
+    case Remedy::drop_header: {
+      const std::optional<std::string> name = unwanted_header(answer);
+      const bool optional = name && (*name == "content-md5" || name->starts_with("x-amz-meta-"));
+      if (optional && unwanted_.insert(*name).second) observer_.remark("the store does not take the header " + *name);
+      return optional;
+    }
     case Remedy::refresh_credentials:
     case Remedy::resend_part:
-    case Remedy::drop_header:
     case Remedy::none: return false;
   }
   return false;

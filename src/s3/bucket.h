@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "base/backoff.h"
@@ -74,6 +75,7 @@ class Bucket {
   RetryPolicy patience_;
   Progress& progress_;
   std::chrono::seconds clock_offset_{0};
+  std::set<std::string> unwanted_;  ///< optional header fields this store refuses, in lower case
 };
 
 }  // namespace hfpour::s3

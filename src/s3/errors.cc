@@ -7,6 +7,7 @@
 #include <array>
 #include <span>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "s3/location.h"
 #include "s3/xml.h"
@@ -227,7 +228,7 @@ Error to_error(std::string_view operation, const http::Response& answer) {
     error.sentence += fmt::format(" (it says \"{}\")", quoted(std::string(message), 200));
   }
   if (meaning.remedy == Remedy::learn_region && !document.endpoint.empty()) {
-    error.sentence += fmt::format(" (it names {})", quoted(document.endpoint, 100));
+    error.sentence += fmt::format(" (it names {})", quoted(redact(document.endpoint), 100));
   }
   error.http_status = answer.status;
   error.code = quoted(code, 64);

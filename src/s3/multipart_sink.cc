@@ -160,8 +160,8 @@ Task<Result<std::string>> MultipartSink::complete_once(const Call& call, CancelT
   co_return to_error(call.operation, *answer);
 }
 
-/// The ETag of the object if it is the one just uploaded: of the right size, and with the expected ETag or our own note
-/// of the hash, which no object bears that has not passed the gate.
+/// The ETag of the object if it is the one just uploaded: of the right size, and with the expected ETag. Where that is not
+/// known, our own note of the hash must do, which no object bears that has not passed the gate.
 Task<Result<std::optional<std::string>>> MultipartSink::look(const FileEntry& file, const std::string& expected_etag,
                                                              CancelToken cancel) {
   Call call;
@@ -178,7 +178,8 @@ Task<Result<std::optional<std::string>>> MultipartSink::look(const FileEntry& fi
   }
   const std::string etag = normalise_etag(answer->headers.get("ETag").value_or(""));
   const bool same_size = parse_decimal(answer->headers.get("Content-Length").value_or("")) == file.size;
-  const bool ours = etag == expected_etag || answer->headers.get(hash_note) == note_of(file.hash);
+  // Where ETags are MD5s, another one means other bytes, whatever the notes say.
+  const bool ours = expected_etag.empty() ? answer->headers.get(hash_note) == note_of(file.hash) : etag == expected_etag;
   if (same_size && ours && !etag.empty()) found = etag;
   co_return found;
 }
@@ -203,6 +204,7 @@ Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outle
   call.headers = object_headers(file);
   if (!md5.empty()) call.headers.add("Content-MD5", base64(md5));
   Backoff backoff = bucket_.new_backoff();
+  unsigned data_errors = 0;
   while (true) {
     // Nothing to stream in an empty file: its body is the empty string, signed.
     Result<http::Response> answer = co_await bucket_.once(call, bytes.length() > 0 ? &bytes : nullptr, cancel);
@@ -212,10 +214,10 @@ Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outle
       const bool differs = !md5.empty() && etag.size() == 32 && etag != to_hex(ByteView(md5));
       if (!etag.empty() && !differs) co_return etag;
       if (differs) error.sentence = std::string(wrong_etag_advice);
-      if (differs && backoff.failures() + 1 >= most_data_errors) co_return error;
     } else {
       error = answer.error();
     }
+    if (error.kind == Kind::protocol && ++data_errors >= most_data_errors) co_return error;
     Result<void> again = co_await bucket_.wait_after(std::move(error), "storing '" + printable(file.path) + "'", backoff, cancel);
     if (!again) co_return again.error();
     if (!bytes.rewind()) co_return Error(Kind::internal, "the bytes are gone");

@@ -139,7 +139,20 @@ def test_a_body_that_arrived_damaged_is_sent_again(model, store, pour, place, wh
     pours(store, pour)
 
 
-@pytest.mark.parametrize("place", PLACES)
+# A Create that was done and not answered leaves an upload nobody knows; sweeping such is another matter (below).
+KNOWN_PLACES = [place for place in PLACES if place != "CreateMultipartUpload"]
+
+
+@pytest.mark.parametrize("fault", [{"mode": "status", "when": "after", "status": 500}, {"mode": "lost_answer"},
+                                   {"mode": "cut_answer", "bytes": 60}])
+def test_a_create_whose_answer_is_lost_leaves_no_more_than_an_empty_upload(model, store, pour, fault):
+    store.fault(op="CreateMultipartUpload", **fault)
+    assert run(pour).exit == 0
+    left = store.uploads()
+    assert len(left) <= 1 and all(not upload["parts"] for upload in left)
+
+
+@pytest.mark.parametrize("place", KNOWN_PLACES)
 def test_an_answer_that_was_wrong_although_the_work_was_done(model, store, pour, place):
     store.fault("status", when="after", status=500, **PLACES[place])
     pours(store, pour)
@@ -180,13 +193,13 @@ def test_a_connection_that_breaks_within_the_body(model, store, pour, place, cou
     pours(store, pour)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", KNOWN_PLACES)
 def test_an_answer_that_is_lost(model, store, pour, place):
     store.fault("lost_answer", **PLACES[place])
     pours(store, pour)
 
 
-@pytest.mark.parametrize("place", ["CreateMultipartUpload", "ListObjectsV2"])
+@pytest.mark.parametrize("place", ["ListObjectsV2"])
 def test_an_answer_that_is_cut(model, store, pour, place):
     store.fault("cut_answer", bytes=60, **PLACES[place])
     pours(store, pour)

@@ -75,11 +75,16 @@ def test_a_hub_that_cannot_prove_who_it_is_is_refused(binary, store, tmp_path, c
         hub.stop()
 
 
-def test_a_ca_file_that_holds_no_certificate_is_named(hub, store, pour, tmp_path):
-    (tmp_path / "ca.pem").write_text("no certificate\n")
-    result = pour(SOURCE, DESTINATION, "--ca-bundle", tmp_path / "ca.pem", "--endpoint-url", "https://127.0.0.1:1", timeout=30)
-    assert (result.exit, result.stdout) == (2, ""), result.stderr
-    assert "ca.pem" in result.stderr or "certificate" in result.stderr
+def test_a_ca_file_that_holds_no_certificate_is_named(binary, store, tmp_path, certificates):
+    hub = tls_hub(tmp_path, certificates, "good")
+    try:
+        bundle = tmp_path / "empty.pem"
+        bundle.write_text("no certificate\n")
+        result = Pourer(binary, hub, store)(SOURCE, DESTINATION, "--ca-bundle", bundle, timeout=30)
+        assert (result.exit, result.stdout) == (2, ""), result.stderr
+        assert "empty.pem" in result.stderr
+    finally:
+        hub.stop()
 
 
 def test_a_dead_ipv6_address_costs_less_than_a_second(binary, store, tmp_path):
@@ -108,13 +113,16 @@ def test_a_hub_that_comes_late_is_waited_for(binary, store, tmp_path):
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
+    folder = tmp_path / "models" / "me" / "model"
+    folder.mkdir(parents=True)
+    for path, content in MODEL.items():
+        (folder / path).write_bytes(content)
     pour = Pourer(binary, None, store)
     running = pour.start(SOURCE, DESTINATION, env={"HF_ENDPOINT": f"http://127.0.0.1:{port}"})
     hub = None
     try:
         assert store.admin("wait?event=done&op=GetObject&count=2&timeout_s=20")["ok"]
         hub = Hub(tmp_path, "--port", port)
-        hub.repo("me/model", MODEL, ABOUT)
         result = running.wait(60)
         assert result.exit == 0 and "cannot connect" in result.stderr, result.stderr
         check_bucket(store, BASE, MODEL)
@@ -129,8 +137,7 @@ def test_an_edge_that_only_trickles_is_left_for_another(hub, store, pour):
     content = data(3 * MIB, 5)
     hub.repo("me/model", {"weights.bin": content}, ABOUT)
     hub.fault("trickle", path="weights.bin", rate=500)
-    running = pour.start(SOURCE, DESTINATION)
-    result = running.wait(75)
+    result = pour(SOURCE, DESTINATION, timeout=75)
     assert result.exit == 0, result.stderr
     assert hub.counters()["resolves"]["models/me/model/weights.bin"] <= 2
     check_bucket(store, BASE, {"weights.bin": content})

@@ -1,0 +1,91 @@
+"""What changes while a pour is under way: a token revoked, a revision gone, and what is said meanwhile."""
+
+import json
+import re
+
+import pytest
+from support import BUCKET, KEY_ID, MIB, PART, SECRET_KEY, TOKEN, data, wait_until
+from test_pour import check_bucket
+
+SOURCE, DESTINATION = "hf://me/model", f"s3://{BUCKET}/p/"
+BASE = "p/me/model/"
+MODEL = {"a.bin": data(2 * PART + 1, 2), "b.bin": data(2 * PART, 3), "c.bin": data(MIB, 4), "d.txt": b"d" * 100}
+PRIVATE = {"lfs": ["*.bin"], "private": True, "token": TOKEN}
+
+
+def check_stopped(store, but=()):
+    """No upload is left, nothing wrong was ever visible, and nothing says that the model is there."""
+    assert store.uploads() == []
+    for entry in store.journal():
+        path = entry["key"].removeprefix(BASE)
+        assert path == ".hfpour/checkpoint.json" or entry["size"] == len(MODEL[path]), entry
+    assert BASE + ".hfpour/manifest.json" not in store.objects()
+
+
+@pytest.mark.parametrize("route, skip", [("resolve", 1), ("resolve", 3), ("tree", 0), ("cache", 0)])
+def test_a_token_that_is_revoked_stops_the_run(hub, store, pour, route, skip):
+    """Contract hub F.11 row 29: 401 after k good answers; stops, and drops its uploads."""
+    hub.repo("me/model", MODEL, PRIVATE)
+    hub.fault("unauthorized", route=route, skip=skip, count=-1)
+    result = pour(SOURCE, DESTINATION, "--lanes", 1, env={"HF_TOKEN": TOKEN}, timeout=30)
+    assert (result.exit, result.stdout) == (6, ""), result.stderr
+    assert "HF_TOKEN" in result.stderr
+    check_stopped(store)
+    assert hub.counters()["faults_fired"]["unauthorized"] <= 2, "no retry helps here"
+
+
+def test_what_was_done_before_the_token_was_revoked_is_kept(hub, store, pour):
+    hub.repo("me/model", MODEL, PRIVATE)
+    hub.fault("unauthorized", route="resolve", path="d.txt", count=-1)
+    assert pour(SOURCE, DESTINATION, "--lanes", 1, env={"HF_TOKEN": TOKEN}).exit == 6
+    hub.admin("reset", {})
+    assert pour(SOURCE, DESTINATION, env={"HF_TOKEN": TOKEN}).exit == 0
+    assert set(hub.counters()["bytes"]) == {"models/me/model/d.txt"}
+    check_bucket(store, BASE, MODEL)
+
+
+def test_a_revision_that_is_deleted_in_mid_run_ends_with_3(hub, store, pour):
+    files = {"v2/" + path: content for path, content in MODEL.items()}
+    hub.repo("me/model", files, {"lfs": ["*.bin"], "revisions": {"v2": "v2"}})
+    hub.fault("delay", path="a.bin", route="resolve", delay_ms=1500)
+    running = pour.start(SOURCE + "@v2", DESTINATION, "--lanes", 1)
+    wait_until(lambda: hub.counters()["requests"].get("resolve"))
+    hub.admin("repo", {"repo": "models/me/model", "delete_revision": "v2"})
+    result = running.wait(60)
+    if result.exit == 0:  # the first answer may still have come with all others in its wake
+        return
+    assert result.exit == 3 and "revision" in result.stderr, result.stderr
+    check_stopped(store)
+
+
+def test_keys_that_are_revoked_in_mid_run_end_with_6(hub, store, pour):
+    hub.repo("me/model", MODEL, {"lfs": ["*.bin"]})
+    hub.fault("stall", path="a.bin", at_offset=PART + 5)
+    running = pour.start(SOURCE, DESTINATION, "--lanes", 1)
+    assert store.admin("wait?event=done&op=CreateMultipartUpload&count=1&timeout_s=20")["ok"]
+    store.admin("credentials", [{"access_key": "AKIASOMEBODYELSE0000", "secret_key": "other"}])
+    try:
+        hub.admin("reset", {})
+        result = running.wait(60)
+        assert result.exit == 6 and "key" in result.stderr, result.stderr
+        assert KEY_ID not in result.stderr and SECRET_KEY not in result.stderr
+        assert BASE + ".hfpour/manifest.json" not in store.objects()
+    finally:
+        store.admin("credentials", [{"access_key": KEY_ID, "secret_key": SECRET_KEY}])
+
+
+def test_every_ten_seconds_a_line_tells_how_far_it_is(hub, store, pour):
+    """Text and JSON at once: 12 MiB at 0.9 MiB/s and one lane take a little more than ten seconds."""
+    hub.repo("me/model", {"a.bin": data(12 * MIB, 6)}, {"lfs": ["*.bin"]})
+    hub.fault("trickle", rate=900_000, count=-1)
+    forms = [[], ["--log-format", "json"], ["--no-progress"], ["--quiet"]]
+    runs = [pour.start(SOURCE, f"s3://{BUCKET}/{n}/", "--lanes", 1, "--part-size", "5Mi", *form) for n, form in enumerate(forms)]
+    text, lines, without, quiet = [running.wait(60) for running in runs]
+    assert text.exit == lines.exit == without.exit == quiet.exit == 0, text.stderr
+    said = re.findall(r"^hfpour: .*\d+%.*$", text.stderr, re.M)
+    assert 1 <= len(said) <= int(text.seconds / 10), text.stderr
+    for word in ("12.0 MiB", "/s", "ETA", "0 of 1 files", "hub"):
+        assert word in said[0], said
+    messages = [json.loads(line)["message"] for line in lines.stderr.splitlines()]
+    assert any("progress" in message or "%" in message for message in messages), messages
+    assert "%" not in without.stderr and quiet.stderr == ""
