@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "http/headers.h"
 #include "s3/location.h"
 #include "s3/xml.h"
 
@@ -195,15 +196,7 @@ std::optional<Millis> retry_after(const http::Headers& headers) {
   if (const auto ms = parse_decimal(trim(headers.get("x-amz-retry-after").value_or("")))) {
     return capped(*ms);
   }
-  const std::string wish = headers.get("retry-after").value_or("");
-  if (const auto seconds = parse_decimal(trim(wish))) {
-    return capped(std::min(*seconds, max_retry_after_ms) * 1000);
-  }
-  const auto until = parse_http_date(wish);
-  const auto from = parse_http_date(headers.get("date").value_or(""));
-  if (!until || !from) return std::nullopt;
-  const auto wait = std::chrono::duration_cast<Millis>(*until - *from);
-  return capped(static_cast<Bytes>(std::max(wait, Millis(0)).count()));
+  return http::parse_retry_after(headers);
 }
 
 /// The name in a URL or in `host[:port]`.
@@ -262,7 +255,7 @@ Remedy remedy_for(const http::Response& answer, WallTime now) {
 }
 
 std::optional<std::chrono::seconds> clock_offset(const http::Response& answer, WallTime now) {
-  const auto theirs = parse_http_date(answer.headers.get("date").value_or(""));
+  const auto theirs = http::parse_http_date(answer.headers.get("date").value_or(""));
   if (!theirs) return std::nullopt;
   return std::chrono::floor<std::chrono::seconds>(*theirs - now);
 }
@@ -286,19 +279,6 @@ std::optional<std::string> unwanted_header(const http::Response& answer) {
   std::string name = to_lower(trim(document.header));
   if (answer.status != 501 || name.empty()) return std::nullopt;
   return name;
-}
-
-std::optional<WallTime> parse_http_date(std::string_view text) {
-  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  text = trim(text);
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' ||
-      text[16] != ' ' || text.substr(25) != " GMT") {
-    return std::nullopt;
-  }
-  const std::size_t month = months.find(text.substr(8, 3));
-  if (month == std::string_view::npos || month % 3 != 0) return std::nullopt;
-  return parse_iso_time(fmt::format("{}-{:02}-{}T{}Z", text.substr(12, 4), month / 3 + 1,
-                                    text.substr(5, 2), text.substr(17, 8)));
 }
 
 }  // namespace hfpour::s3

@@ -78,7 +78,4 @@ std::optional<std::string> learned_region(const http::Response& answer);
 /// none.
 std::optional<std::string> unwanted_header(const http::Response& answer);
 
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that RFC 9110, 5.6.7 lets senders write.
-std::optional<WallTime> parse_http_date(std::string_view text);
-
 }  // namespace hfpour::s3

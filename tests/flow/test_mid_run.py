@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from support import BUCKET, KEY_ID, MIB, PART, SECRET_KEY, TOKEN, data, wait_until
+from support import BUCKET, KEY_ID, MIB, PART, SECRET_KEY, TOKEN, data
 from test_pour import check_bucket
 
 SOURCE, DESTINATION = "hf://me/model", f"s3://{BUCKET}/p/"
@@ -13,7 +13,7 @@ MODEL = {"a.bin": data(2 * PART + 1, 2), "b.bin": data(2 * PART, 3), "c.bin": da
 PRIVATE = {"lfs": ["*.bin"], "private": True, "token": TOKEN}
 
 
-def check_stopped(store, but=()):
+def check_stopped(store):
     """No upload is left, nothing wrong was ever visible, and nothing says that the model is there."""
     assert store.uploads() == []
     for entry in store.journal():
@@ -45,17 +45,20 @@ def test_what_was_done_before_the_token_was_revoked_is_kept(hub, store, pour):
 
 
 def test_a_revision_that_is_deleted_in_mid_run_ends_with_3(hub, store, pour):
-    files = {"v2/" + path: content for path, content in MODEL.items()}
+    """Its files were squashed away: what has no address yet is not found any more."""
+    files = {"v2/" + path: content + b"v2" for path, content in MODEL.items()}
     hub.repo("me/model", files, {"lfs": ["*.bin"], "revisions": {"v2": "v2"}})
-    hub.fault("delay", path="a.bin", route="resolve", delay_ms=1500)
+    commit = pour(SOURCE + "@v2", DESTINATION, "--dry-run", "--json").json()["commit"]
+    hub.fault("stall", path="a.bin", at_offset=PART + 5, count=-1)
     running = pour.start(SOURCE + "@v2", DESTINATION, "--lanes", 1)
-    wait_until(lambda: hub.counters()["requests"].get("resolve"))
-    hub.admin("repo", {"repo": "models/me/model", "delete_revision": "v2"})
+    assert store.admin("wait?event=done&op=CreateMultipartUpload&count=1&timeout_s=20")["ok"]
+    hub.admin("repo", {"repo": "models/me/model", "delete_revision": commit})
+    hub.admin("reset", {})
     result = running.wait(60)
-    if result.exit == 0:  # the first answer may still have come with all others in its wake
-        return
-    assert result.exit == 3 and "revision" in result.stderr, result.stderr
-    check_stopped(store)
+    assert (result.exit, result.stdout) == (3, ""), result.stderr
+    assert "revision" in result.stderr and "b.bin" in result.stderr, result.stderr
+    assert store.uploads() == [] and BASE + ".hfpour/manifest.json" not in store.objects()
+    assert BASE + "b.bin" not in store.objects()
 
 
 def test_keys_that_are_revoked_in_mid_run_end_with_6(hub, store, pour):
