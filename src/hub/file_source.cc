@@ -85,8 +85,10 @@ Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange rang
     Result<void> again = co_await hub_.wait_after(got.error(), fmt::format("{} at byte {}", name_of(file), ranged.at()),
                                                   backoff, cancel);
     if (!again) co_return again.error().kind == Kind::cancelled ? again.error() : again.error().at(name_of(file));
-    // Each second failure, and one for slowness, asks for a new address: it may lead to another edge (contract hub §5.4).
-    if (backoff.failures() % 2 == 0 || got.error().kind == Kind::timeout) slot.link.reset();
+    // Each second failure, and an edge that went silent or slow, asks for a new address: it may lead to another edge
+    // (contract hub §5.4).
+    const bool silent = got.error().kind == Kind::timeout && got.error().http_status == 0;
+    if (backoff.failures() % 2 == 0 || silent) slot.link.reset();
   }
   co_return Result<void>();
 }

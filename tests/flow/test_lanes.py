@@ -68,6 +68,18 @@ def test_the_order_of_requests_is_the_cheapest(hub, store, pour):
     assert seen["ListObjectsV2"] == 1 and "HeadObject" not in seen, seen
 
 
+@pytest.mark.parametrize("lanes", [3, 4, 8])
+def test_a_long_file_over_several_lanes_has_one_address(hub, store, pour, lanes):
+    """Addresses are metered, bytes are not (contract hub, rule 5): also when all lanes wait for the store at once."""
+    content = data(96 * MIB, 3)
+    hub.repo("me/model", {"long.bin": content})
+    store.fault("slow", op="UploadPart", delay_ms=300)
+    result = pour(SOURCE, DESTINATION, "--lanes", lanes)
+    assert result.exit == 0, result.stderr
+    assert hub.counters()["resolves"] == {"models/me/model/long.bin": 1}
+    check_bucket(store, BASE, {"long.bin": content})
+
+
 def check_right(store):
     for entry in store.journal():
         path = entry["key"].removeprefix(BASE)

@@ -18,8 +18,8 @@ def test_flipped_byte(pour, bucket, hub, prefix):
     hub.reset()
 
     assert outcome.exit == 7, outcome
-    assert set(watch.statuses) == {404} and len(watch.statuses) > 20, watch.statuses
-    assert begun > 5, "looked while its upload was open"
+    assert set(watch.statuses) == {404} and len(watch.statuses) > 3, watch.statuses
+    assert begun >= 1, "looked while its upload was open"
     assert bucket.head(place + "bad.bin") is None
 
     right = hub.content("virtual/gate")
