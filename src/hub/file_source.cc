@@ -60,9 +60,7 @@ Task<Result<void>> FileSource::stream(const FileEntry& file, ByteRange range, In
   std::unique_ptr<Slot>& place = links_[&file];
   if (!place) place = std::make_unique<Slot>();
   Slot& slot = *place;
-  ++slot.users;
   Result<void> streamed = co_await stream_with(file, range, inlet, slot, cancel);
-  if (--slot.users == 0) links_.erase(&file);
   co_return streamed;
 }
 

@@ -21,13 +21,13 @@ class FileSource final : public Source {
 
   Task<Result<void>> stream(const FileEntry& file, ByteRange range, Inlet& inlet, CancelToken cancel) override;
   void distrust(const FileEntry& file) override { links_.erase(&file); }
+  void done(const FileEntry& file) override { links_.erase(&file); }
 
  private:
-  /// The link of one file, shared by its streams; asked for by one of them, awaited by the others.
+  /// The link of one file, shared by its streams until the file is done; asked for by one of them, awaited by the others.
   struct Slot {
     std::optional<Link> link;
     bool asking = false;
-    unsigned users = 0;
     Condition answered;
   };
   class RangeInlet;

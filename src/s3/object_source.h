@@ -17,6 +17,7 @@ class ObjectSource final : public Source {
 
   Task<Result<void>> stream(const FileEntry& file, ByteRange range, Inlet& inlet, CancelToken cancel) override;
   void distrust(const FileEntry&) override {}
+  void done(const FileEntry&) override {}
 
  private:
   Bucket& bucket_;

@@ -178,6 +178,7 @@ Result<void> Job::conclude(File& file, Result<StoredFile> stored) {
     return {};
   }
   --unfinished_;
+  services_.source.done(file.entry);
   changed_.notify();
   if (stored) {
     ++services_.progress.done_files;

@@ -23,6 +23,9 @@ class Source {
 
   /// The bytes of `file` turned out wrong: whatever is remembered of where they came from is dropped.
   virtual void distrust(const FileEntry& file) = 0;
+
+  /// No more of `file` will be asked for: what is remembered for its next stream may go.
+  virtual void done(const FileEntry& file) = 0;
 };
 
 }  // namespace hfpour

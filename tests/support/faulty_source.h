@@ -53,6 +53,7 @@ class FaultySource final : public Source {
     co_return streamed;
   }
   void distrust(const FileEntry& file) override { inner_.distrust(file); }
+  void done(const FileEntry& file) override { inner_.done(file); }
 
  private:
   class FaultyInlet final : public Inlet {

@@ -30,6 +30,7 @@ class MemorySource final : public Source {
     co_return sent;
   }
   void distrust(const FileEntry& file) override { distrusted.push_back(file.path); }
+  void done(const FileEntry&) override {}
 
   Bytes longest_chunk = 7;
   std::vector<std::pair<std::string, ByteRange>> streams;  ///< what was asked for
