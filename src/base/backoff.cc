@@ -9,6 +9,8 @@ std::optional<Millis> Backoff::after(const Error& error) {
   if (!is_retryable(error.kind)) return std::nullopt;
   ++failures_;
   if (failures_ >= policy_.attempts) return std::nullopt;
+  // Nobody's init container should wait for hours without a word: that is for whoever started it to decide.
+  if (error.retry_after && *error.retry_after > policy_.longest_wish) return std::nullopt;
   const unsigned doublings = std::min(failures_ - 1, 20U);
   const double ceiling = std::min<double>(static_cast<double>(policy_.cap.count()),
                                           static_cast<double>(policy_.first.count()) * static_cast<double>(1U << doublings));

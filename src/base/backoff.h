@@ -15,6 +15,7 @@ struct RetryPolicy {
   unsigned attempts = 14;  ///< failures without progress until it is given up: about two minutes in all
   Millis first{500};
   Millis cap{30'000};
+  Millis longest_wish{600'000};  ///< a longer pause that the other side asks for ends the attempts; the Hub's window is 300 s
 };
 
 /// Turns failures into delays, or into "stop". Counts only failures since the last progress: a 100 GB file may meet any

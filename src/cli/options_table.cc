@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/log.h"
 #include "base/text.h"
 
 namespace hfpour::cli {
@@ -25,7 +26,7 @@ Result<void> set_text(std::string& field, const Given& given) {
 Result<void> set_address(std::string& field, const Given& given) {
   std::string_view text = given.text;
   while (text.ends_with('/')) text.remove_suffix(1);
-  if (text.find(' ') != std::string_view::npos) return refused(given, "an address holds no blanks");
+  if (text.find(' ') != std::string_view::npos) return refused(Given{given.name, redact(given.text)}, "an address holds no blanks");
   field = text;
   return {};
 }

@@ -78,7 +78,10 @@ Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange rang
     if (link) got = co_await attempt(file, ranged.left(), ranged, slot, *link, cancel);
     if (ranged.complete()) break;
     if (got) got = Error(Kind::network, "the stream ended early");
-    if (ranged.at() > before) backoff.progress();
+    if (ranged.at() > before) {
+      backoff.progress();
+      wrong_answers = 0;
+    }
     if (got.error().kind == Kind::protocol && ++wrong_answers >= most_wrong_answers) co_return got.error().at(name_of(file));
     Result<void> again = co_await hub_.wait_after(got.error(), fmt::format("{} at byte {}", name_of(file), ranged.at()),
                                                   backoff, cancel);

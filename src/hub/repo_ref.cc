@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 
+#include "base/log.h"
 #include "base/text.h"
 
 namespace hfpour::hub {
@@ -36,7 +37,10 @@ const TypeName& name_of(RepoRef::Type type) {
 }
 
 Error refuse(std::string_view what, std::string_view value, std::string_view rule) {
-  return Error(Kind::usage, fmt::format("'{}' is not a {}: {}", printable(value, 200), what, rule));
+  // The address of a clone (`https://user:token@…`) ends up here by mistake, and must not end up in a log.
+  const bool foreign = value.find("://") != std::string_view::npos && !value.starts_with("hf://");
+  const std::string shown = foreign ? redact(value) : std::string(value);
+  return Error(Kind::usage, fmt::format("'{}' is not a {}: {}", printable(shown, 200), what, rule));
 }
 
 bool is_word(char c) {

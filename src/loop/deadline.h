@@ -14,7 +14,7 @@ class Deadline {
   Deadline(Reactor& reactor, Millis limit) : reactor_(reactor) {
     timer_ = reactor.at(reactor.clock().now() + limit, [this] {
       armed_ = false;
-      source_.cancel(Error(Kind::timeout, "clean-up took too long"));
+      source_.cancel(Error(Kind::cancelled, "clean-up took too long"));
     });
   }
   Deadline(const Deadline&) = delete;

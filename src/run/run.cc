@@ -214,14 +214,20 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
     co_return moved;
   }
   Result<void> sealed = co_await ledger_.seal(cancel);
-  if (sealed) outcome_.status = cli::Status::poured;
+  if (sealed) {
+    outcome_.status = cli::Status::poured;
+  } else {
+    const Result<void> saved = co_await save_what_is_done();
+    (void)saved;
+  }
   co_return sealed;
 }
 
 Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel) {
   if (work.to_pour.empty()) co_return Result<void>();
   hub_leg_.set_buffers(static_cast<long>(plan.receive_window), 0);
-  store_leg_.set_buffers(0, static_cast<long>(plan.send_buffer));
+  // Objects are read back over the store's leg when files are adopted: one stream a lane there, too.
+  store_leg_.set_buffers(static_cast<long>(plan.receive_window), static_cast<long>(plan.send_buffer));
   Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.lanes, plan.ring_bytes);
   if (!pool) co_return pool.error();
   HashWorkers hashers(reactor_, hash_threads());

@@ -31,7 +31,12 @@ Task<Result<void>> ObjectStore::put(std::string_view name, std::string body, Can
   call.key = base_ + std::string(name);
   call.headers.add("Content-Type", "application/json");
   call.body = std::move(body);
-  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
+  // A 200 without an ETag is a proxy speaking, not the store (contract s3 §4.12).
+  const auto stored = [](const http::Response& reply) -> Result<void> {
+    if (!reply.headers.get("ETag").value_or("").empty()) return {};
+    return Error(Kind::protocol, "the store's answer to PutObject has no ETag");
+  };
+  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel, stored);
   if (!answer) co_return answer.error();
   co_return Result<void>();
 }

@@ -24,7 +24,7 @@ struct PartPlan {
 };
 
 /// Splits a file into the parts the sink will accept. The same size and settings always give the same parts, so the
-/// final ETag does not depend on the machine.
+/// ETag of a file of several parts does not depend on the machine.
 ///
 /// Grows the part size in whole MiB when `preferred` would need more than `limits.max_parts`.
 /// Errors: `quota` if even the largest part does not do. Pure; any thread.

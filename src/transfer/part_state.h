@@ -2,9 +2,12 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "digest/digest.h"
 
 namespace hfpour {
@@ -18,5 +21,14 @@ struct PartState {
   bool hashed = false;                ///< `md5` stands, unless MD5 is off
   std::string etag;                   ///< the store's receipt, verbatim; empty until acknowledged
 };
+
+/// The 32 lower-case hex digits of an ETag that looks like an MD5, whether it came with quotes, with `W/` or bare; nothing
+/// for any other ETag (contract s3 §4.3).
+inline std::optional<std::string> md5_in_etag(std::string_view etag) {
+  if (etag.starts_with("W/")) etag.remove_prefix(2);
+  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') etag = etag.substr(1, etag.size() - 2);
+  if (etag.size() != 32 || !from_hex(etag)) return std::nullopt;
+  return to_lower(etag);
+}
 
 }  // namespace hfpour

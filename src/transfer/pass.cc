@@ -200,10 +200,10 @@ Task<Result<void>> Pass::judge(unsigned number, PartOutlet& outlet, Result<PartR
     if (cancel.cancelled()) co_return cancel.error();
     co_await part_hashed_.wait(cancel);
   }
-  const std::string etag = to_lower(trim(std::string_view(answer->etag)));
-  const std::string md5 = '"' + to_hex(ByteView(part.md5)) + '"';
+  const std::optional<std::string> etag = md5_in_etag(answer->etag);
+  const std::string md5 = to_hex(ByteView(part.md5));
   // A 32-digit ETag is an MD5 everywhere but on encrypted and on odd stores; those are told by --upload-check none.
-  if (services_.check_md5 && etag.size() == md5.size() && etag != md5) {
+  if (services_.check_md5 && etag && *etag != md5) {
     Error differs(hfpour::Kind::protocol, "the store's ETag " + printable(answer->etag) + " is not the MD5 of what was sent, " + md5 +
                                               " (a store that encrypts needs --upload-check none)");
     co_return note_failure(number, std::move(differs));

@@ -101,7 +101,7 @@ def test_a_second_signal_leaves_at_once(hub, store, pour, number, status):
     store.fault("stall", op="AbortMultipartUpload", count=-1)
     running.signal(number)
     wait_for_stall(store, "AbortMultipartUpload")
-    result = end(running, number, within=1)
+    result = end(running, number, within=3)
     assert result.exit == status
     store.admin("release", {})
     assert MANIFEST not in store.objects()
