@@ -66,7 +66,7 @@ Task<Result<void>> Run::go(CancelToken cancel) {
   if (!plan) co_return plan.error();
   console_.planned(plan_facts(*work, *plan));
   if (settings_.dry_run) {
-    outcome_.status = cli::Status::planned;
+    note_planned(*work);
     co_return Result<void>();
   }
   Result<void> poured = co_await pour(*work, *plan, cancel);
@@ -78,6 +78,14 @@ void Run::note_present(const Found& found) {
   outcome_.commit = found.manifest->commit;
   outcome_.files = found.manifest->files.size();
   for (const Record& record : found.manifest->files) outcome_.bytes += record.file.size;
+}
+
+void Run::note_planned(const Work& work) {
+  outcome_.status = cli::Status::planned;
+  outcome_.files = work.files.size();
+  for (const FileEntry& file : work.files) outcome_.bytes += file.size;
+  outcome_.poured_files = work.to_pour.size();
+  for (const FileEntry* const file : work.to_pour) outcome_.poured_bytes += file->size;
 }
 
 Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {

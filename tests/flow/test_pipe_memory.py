@@ -1,6 +1,6 @@
 """A pipeline of any length in fixed memory: `head -c 100G /dev/zero | hfpour put -`, and files read back.
 
-HFPOUR_BIG_BYTES sets how much is put (6 GiB here, 100 GiB in a release check); a quarter of it is read by cat.
+HFPOUR_BIG_BYTES sets how much is put (6 GiB here; try 100 GiB before a release); a quarter of it is read by cat.
 """
 
 import json
