@@ -44,8 +44,9 @@ class Piper:
         return finished(process, stdout, stderr)
 
     def start(self, *arguments, env=None, stdin=subprocess.PIPE, stdout=subprocess.PIPE):
+        # Unbuffered: what a test has read, and nothing more, has left the pipe.
         return subprocess.Popen([self.binary, *map(str, arguments)], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
-                                env=self.pour.environment(**(env or {})))
+                                bufsize=0, env=self.pour.environment(**(env or {})))
 
     def shell(self, script, *arguments, timeout=DEADLINE_S, **env):
         """`script` in bash, where `hfpour` is the binary and $1, $2… are the arguments."""

@@ -137,6 +137,30 @@ def test_a_slow_reader_pauses_the_download_and_an_address_that_expired_is_renewe
     assert big.counters()["resolves"]["models/me/model/big.bin"] >= 2
 
 
+def test_a_connection_that_is_dropped_while_the_reader_sleeps(big, pipe):
+    """The ring of the one lane is full and the download paused when the other side hangs up."""
+    held = 2 * MIB + 512 * 1024
+    big.fault("stall", path="big.bin", at_offset=held)
+    process = pipe.start("cat", "hf://me/model/big.bin", "--lanes", 1)
+    got = process.stdout.read(1)
+    wait_until(lambda: counted(big) == held)
+    big.admin("reset", {})
+    rest, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    assert got + rest == BIG
+    assert counted(big) >= len(BIG) - held, "gone on with at the byte it had reached"
+    assert b"retry 'big.bin' at byte" in stderr
+
+
+@pytest.mark.parametrize("memory", ["32Mi", "33Mi", "36Mi"])
+def test_the_least_memory_is_enough_or_is_refused(big, pipe, memory):
+    result = pipe("cat", "hf://me/model/big.bin", "--memory", memory)
+    if result.exit == 0:
+        assert result.stdout == BIG
+    else:
+        result.check(2, "is too little", "give at least")
+
+
 # --- from a bucket
 
 
