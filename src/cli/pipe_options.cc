@@ -63,7 +63,7 @@ Each file must match its hash; if not, the exit status is 7 and the archive has 
 The object appears after a clean end of input. But all that put sees of a producer that dies is an end
 of input: give --sha256 or --expected-size where a part of the data must not pass for the whole.
 Parts begin at --part-size and grow with the stream; with --expected-size all have one length. Two of
-them must fit into --memory, so that is what bounds the stream: 256Mi takes about 0.8 TB.
+them must fit into --memory, so that is what bounds the stream: 256Mi takes about 900 GiB.
 
 )"},
 }};

@@ -23,10 +23,10 @@ Bytes fixed_cost(const FunnelNeed& need, unsigned uploads, const SinkLimits& lim
   return need.resident + reserve + uploads * per_upload + limits.max_parts * per_part;
 }
 
-/// Equal parts for a stream of `size` bytes.
-Bytes equal_part(Bytes size, Bytes preferred, const SinkLimits& limits) {
+/// The smallest parts of one length that hold a stream of `size` bytes.
+Bytes least_part(Bytes size, const SinkLimits& limits) {
   const Bytes needed = size / limits.max_parts + (size % limits.max_parts > 0 ? 1 : 0);
-  return std::max(preferred, round_up(needed));
+  return std::max(limits.min_part, round_up(needed));
 }
 
 Error does_not_fit(const FunnelNeed& need, Bytes fixed, Bytes part, std::string_view why) {
@@ -53,8 +53,7 @@ Result<FunnelPlan> plan_funnel(const FunnelNeed& need, const SinkLimits& limits)
   plan.limits = limits;
   plan.ceiling = need.ceiling;
   plan.send_buffer = send_buffer;
-  const Bytes preferred = std::clamp(need.part_size, limits.min_part, limits.max_part);
-  const Bytes least = need.expected_size ? equal_part(*need.expected_size, preferred, limits) : limits.min_part;
+  const Bytes least = need.expected_size ? least_part(*need.expected_size, limits) : limits.min_part;
   if (least > limits.max_part) {
     return Error(Kind::quota, fmt::format("{} is more than {} parts of {} can hold", format_bytes(*need.expected_size),
                                           limits.max_parts, format_bytes(limits.max_part)));
@@ -65,7 +64,8 @@ Result<FunnelPlan> plan_funnel(const FunnelNeed& need, const SinkLimits& limits)
   }
   // As many uploads as leave room for their parts, the one being filled, and what each costs besides.
   plan.uploads = need.uploads > 0 ? need.uploads : usual_uploads;
-  const Bytes usual = need.expected_size ? least : std::min(preferred, round_down((need.ceiling - fixed) / 2));
+  const Bytes most = std::min(limits.max_part, round_down((need.ceiling - fixed) / 2));
+  const Bytes usual = std::clamp(need.part_size, least, most);
   while (plan.uploads > 1 && fixed_cost(need, plan.uploads, limits) + (plan.uploads + 1) * usual > need.ceiling) --plan.uploads;
   plan.budget = need.ceiling - fixed_cost(need, plan.uploads, limits);
   plan.most_part = std::min(limits.max_part, round_down(plan.budget / 2));

@@ -15,11 +15,14 @@
 #include "base/text.h"
 #include "cli/console.h"
 #include "cli/exit_status.h"
+#include "loop/task_group.h"
 #include "run/put.h"
 #include "run/stream_out.h"
 
 namespace hfpour::run {
 namespace {
+
+constexpr Millis line_every{10'000};  ///< as the console's own
 
 /// The input of `put`: stdin, or a file that is opened here and closed at the end.
 class Input {
@@ -92,7 +95,7 @@ class Command {
     }
     Descriptor in(reactor_, input.fd(), input.fd() == STDIN_FILENO ? "stdin" : "'" + printable(settings_.input, 200) + "'");
     Put command(settings_, world(), in, input.size());
-    const Result<Funnel::Stored> stored = reactor_.run(command.go(stop_.token()));
+    const Result<Funnel::Stored> stored = reactor_.run(put_and_tell(command, stop_.token()));
     if (!stored) return fail(stored.error());
     outcome_.status = cli::Status::poured;
     outcome_.poured_files = 1;
@@ -102,6 +105,33 @@ class Command {
   }
 
  private:
+  Task<Result<Funnel::Stored>> put_and_tell(Put& command, CancelToken cancel) {
+    CancelSource beside(cancel);
+    TaskGroup telling(reactor_.ready(), cancel);
+    telling.spawn(tell(beside.token()));
+    Result<Funnel::Stored> stored = co_await command.go(cancel);
+    beside.cancel();
+    const Result<void> told = co_await telling.join();
+    if (!told) co_return told.error();
+    co_return stored;
+  }
+
+  /// One calm line now and then: a stream may take hours, and nobody knows its length.
+  Task<Result<void>> tell(CancelToken cancel) {
+    while (options_.progress && !options_.quiet) {
+      const Bytes before = progress_.stored_bytes;
+      co_await reactor_.sleep(line_every, cancel);
+      if (cancel.cancelled()) break;
+      const double rate = cli::rate_of(progress_.stored_bytes - before, line_every);
+      if (options_.log_format == LogFormat::json) {
+        log_->info("progress bytes={} rate={:.0f}", progress_.stored_bytes, rate);
+      } else {
+        log_->info("{} stored, {}", format_bytes(progress_.stored_bytes), cli::format_rate(rate));
+      }
+    }
+    co_return Result<void>();
+  }
+
   World world() { return World{reactor_, console_, progress_, random_}; }
 
   int fail(const Error& error) {

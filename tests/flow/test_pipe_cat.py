@@ -33,6 +33,7 @@ def test_every_size_arrives_whole(hub, pipe, lfs):
                          ids=lambda options: " ".join(map(str, options)) or "as it comes")
 def test_lanes_and_memory_do_not_change_the_stream(big, pipe, options):
     assert pipe("cat", "hf://me/model/big.bin", *options).check(0).stdout == BIG
+    assert big.counters()["resolves"] == {"models/me/model/big.bin": 1}, "one address for the whole file"
 
 
 def test_ranges_are_fetched_side_by_side(big, pipe):

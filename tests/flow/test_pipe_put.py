@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 
 import pytest
 from pipe_support import pipe  # noqa: F401
@@ -179,6 +180,21 @@ def test_a_producer_that_pauses_holds_no_connection_open(store, pipe):
     stdout, stderr = process.communicate(BIG[2 * PART + MIB:], timeout=60)
     assert process.returncode == 0, stderr
     check_stored(store, BIG)
+
+
+@pytest.mark.parametrize("options, line", [((), "hfpour: 16.0 MiB stored, 1.6 MiB/s"), (("--quiet",), None), (("--no-progress",), None),
+                                           (("--log-format", "json"), "progress bytes=16777216 rate=1677722")],
+                         ids=["text", "quiet", "no-progress", "json"])
+def test_a_long_stream_says_how_far_it_is(store, pipe, options, line):
+    """Every ten seconds one line."""
+    process = pipe.start("put", "-", URI, *options)
+    begun = time.monotonic()
+    process.stdin.write(BIG[:2 * PART + 5])
+    wait_until(lambda: time.monotonic() - begun > 11)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (0, URI.encode() + b"\n")
+    lines = [said for said in stderr.decode().splitlines() if "stored, " in said or "progress bytes" in said]
+    assert len(lines) == (1 if line else 0) and all(line in said for said in lines), stderr
 
 
 # --- memory and parts

@@ -66,6 +66,17 @@ TEST_CASE("funnel plan: a known size gives equal parts inside the store's number
   }
 }
 
+TEST_CASE("funnel plan: a part size that does not fit gives way, known size or not") {
+  for (const std::optional<Bytes> size : {std::optional<Bytes>(), std::optional<Bytes>(GiB)}) {
+    FunnelNeed wanted = need(64 * MiB);
+    wanted.part_size = GiB;
+    wanted.expected_size = size;
+    const FunnelPlan plan = planned(wanted);
+    CHECK(plan.first_part < 32 * MiB);
+    CHECK(plan.first_part >= 5 * MiB);
+  }
+}
+
 TEST_CASE("funnel plan: a store that wants equal parts gets them, as long as memory allows") {
   FunnelNeed wanted = need(256 * MiB);
   wanted.equal_parts = true;
