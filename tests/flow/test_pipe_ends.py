@@ -108,6 +108,22 @@ def test_a_signal_while_the_store_sleeps(store, pipe, number, status):
     wait_until(lambda: store.uploads() == [])
 
 
+@SIGNALS
+def test_a_signal_while_an_upload_is_being_created(store, pipe, number, status):
+    """Its id is waited for: an upload that nobody knows would stay in the bucket for ever."""
+    store.fault("stall", op="CreateMultipartUpload", at="after", then="continue")
+    process = pipe.start("put", "-", URI)
+    process.stdin.write(BIG[:2 * PART])
+    process.stdin.flush()
+    assert store.admin("wait?event=stalled&op=CreateMultipartUpload&count=1&timeout_s=20")["ok"]
+    process.send_signal(number)
+    wait_until(lambda: "0000000000000000" in [line.split()[1] for line in open(f"/proc/{process.pid}/status", encoding="ascii")
+                                              if line.startswith("ShdPnd")])  # it has been received
+    store.admin("release", {})
+    assert process.wait(timeout=10) == status, process.stderr.read()
+    assert (store.objects(), store.uploads(), store.journal()) == ({}, [], [])
+
+
 @pytest.mark.parametrize("delay", [0, 1])
 def test_a_signal_before_the_first_byte(store, pipe, delay):
     process = pipe.start("put", "-", URI)
