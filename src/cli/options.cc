@@ -261,17 +261,21 @@ Result<void> place_environment(const Environment& env, Options& options) {
   return {};
 }
 
-Result<void> read_credentials(const Environment& env, Options& options) {
+Result<void> read_token(const Environment& env, Options& options) {
+  auto token = find_hub_token(env, options.warnings);
+  if (!token) return token.error();
+  options.hf_token = *std::move(token);
+  return {};
+}
+
+Result<void> read_keys(const Environment& env, Options& options) {
   const auto id = read_secret(env, "AWS_ACCESS_KEY_ID");
   if (!id) return id.error();
   auto secret = read_secret(env, "AWS_SECRET_ACCESS_KEY");
   if (!secret) return secret.error();
   auto session = read_secret(env, "AWS_SESSION_TOKEN");
   if (!session) return session.error();
-  auto token = find_hub_token(env, options.warnings);
-  if (!token) return token.error();
   options.credentials = Credentials{id->reveal(), *std::move(secret), *std::move(session)};
-  options.hf_token = *std::move(token);
   return {};
 }
 
@@ -318,12 +322,12 @@ Result<Options> read_pipe(const CommandLine& line, const Environment& env, Optio
   }
   const std::span<const std::string> words = std::span(line.arguments).subspan(1);
   if (const auto placed = place_pipe_arguments(words, options); !placed) return placed.error();
-  const bool asks_hub = options.action == Action::tar || !needs_store(options);
-  if (asks_hub) {
+  if (!needs_store(options)) {
     if (const auto done = refuse_offline(env); !done) return done.error();
+    if (const auto done = read_token(env, options); !done) return done.error();
+    return options;
   }
-  if (const auto done = read_credentials(env, options); !done) return done.error();
-  if (!needs_store(options)) return options;
+  if (const auto done = read_keys(env, options); !done) return done.error();
   std::vector<std::string_view> missing;
   note_missing_store(options, missing);
   if (!missing.empty()) return usage("not set: " + joined(missing));
@@ -359,7 +363,8 @@ Result<Options> read_options(std::span<const char* const> argv, const Environmen
   const auto placed =
       line->arguments.empty() ? place_environment(env, options) : place_arguments(*line, options);
   if (!placed) return placed.error();
-  if (const auto done = read_credentials(env, options); !done) return done.error();
+  if (const auto done = read_keys(env, options); !done) return done.error();
+  if (const auto done = read_token(env, options); !done) return done.error();
   if (const auto done = check_complete(options); !done) return done.error();
   return options;
 }

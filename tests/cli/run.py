@@ -12,6 +12,7 @@ must be found. What holds for every case is not repeated: see `check_manners`.
 """
 
 import json
+import os
 import pathlib
 import re
 import sys
@@ -51,7 +52,6 @@ CASES = load()
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Both stand-ins, and what there is to ask for."""
-    import os
     binary = os.environ.get("HFPOUR_BINARY", "")
     assert os.access(binary, os.X_OK), "HFPOUR_BINARY must name the built program"
     folder = tmp_path_factory.mktemp("cli")

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import signal
+import socket
 import subprocess
 import tty
 
@@ -216,7 +217,6 @@ def test_a_terminal(model, pipe):
 
 
 def test_a_socket(model, store, pipe):
-    import socket
     ours, theirs = socket.socketpair()
     process = pipe.start("cat", "hf://me/model/big.bin", stdout=theirs)
     theirs.close()

@@ -1,6 +1,7 @@
 """`hfpour put`: a stream of any length becomes one object, whole or not at all."""
 
 import hashlib
+import json
 import os
 import time
 
@@ -44,7 +45,6 @@ def test_the_dash_may_be_left_out_and_quiet_is_quiet(store, pipe):
 
 
 def test_json(store, pipe):
-    import json
     said = json.loads(pipe("put", "-", URI, "--json", stdin=BIG).check(0).stdout)
     assert (said["uri"], said["status"], said["bytes"]) == (URI, "poured", len(BIG))
 
@@ -141,6 +141,16 @@ def test_a_small_object_is_sent_again(store, pipe):
 def test_an_upload_that_vanished_cannot_be_begun_again(store, pipe):
     store.fault("forget_upload", op="UploadPart", skip=2)
     pipe("put", "-", URI, stdin=BIG).check(5, "NoSuchUpload")
+    check_nothing(store)
+
+
+def test_a_failure_does_not_wait_for_the_producer(store, pipe):
+    """The upload is gone while the producer keeps the pipe open and says nothing: the reading that hangs is ended."""
+    store.fault("forget_upload", op="UploadPart", skip=1)
+    process = pipe.start("put", "-", URI)
+    process.stdin.write(BIG[:3 * PART + 1])
+    assert process.wait(timeout=20) == 5, process.stderr.read()
+    process.stdin.close()
     check_nothing(store)
 
 
