@@ -140,17 +140,14 @@ def test_a_signal_before_the_first_byte(store, pipe, delay):
 @SIGNALS
 def test_a_signal_in_a_pipeline_of_both(model, store, pipe, number, status):
     """A terminal's Ctrl-C, or a Job's SIGTERM, reaches every program of the pipeline."""
-    model.admin("settings", {"cdn_rate": 4 * MIB})
-    try:
-        process = subprocess.Popen(
-            ["bash", "-c", f'trap "" INT TERM; {pipe.binary} cat hf://me/model/big.bin | {pipe.binary} put - {URI}; '
-             'echo ${PIPESTATUS[@]}'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=pipe.pour.environment(),
-            start_new_session=True)
-        wait_until(lambda: store.counters()["requests"].get("UploadPart", 0) >= 1)
-        os.killpg(process.pid, number)
-        stdout, stderr = process.communicate(timeout=20)
-    finally:
-        model.admin("settings", {"cdn_rate": 0})
+    model.fault("stall", path="big.bin", at_offset=30 * MIB, count=-1)
+    process = subprocess.Popen(
+        ["bash", "-c", f'trap "" INT TERM; {pipe.binary} cat hf://me/model/big.bin | {pipe.binary} put - {URI}; '
+         'echo ${PIPESTATUS[@]}'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=pipe.pour.environment(),
+        start_new_session=True)
+    wait_until(lambda: store.counters()["requests"].get("UploadPart", 0) >= 1)
+    os.killpg(process.pid, number)
+    stdout, stderr = process.communicate(timeout=20)
     assert stdout.split() == [str(status).encode()] * 2, stderr
     assert (store.objects(), store.uploads(), store.journal()) == ({}, [], [])
 
