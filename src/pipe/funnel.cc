@@ -134,16 +134,20 @@ Task<Result<Funnel::Stored>> Funnel::store_whole(CancelToken cancel) {
   if (held_.empty()) held_.emplace(1, Held());
   const Held& part = held_.begin()->second;
   const ByteView bytes = part.size > 0 ? part.bytes() : ByteView();
-  Digest md5(DigestKind::md5);
-  co_await services_.hashers.feed(bytes, wishes_.verify ? &content_.digest() : nullptr, &md5);
+  Md5 md5;
+  if (wishes_.check_md5) co_await services_.hashers.feed(bytes, md5);
   if (wishes_.verify) {
+    co_await services_.hashers.feed(bytes, content_.digest());
     Result<void> same = content_.verify();
     if (!same) co_return same.error();
   }
   entry_.size = total_;
   HeldOutlet outlet(bytes);
   std::vector<std::byte> sum;
-  if (wishes_.check_md5 && total_ > 0) sum = md5.finish();
+  if (wishes_.check_md5 && total_ > 0) {
+    const Md5::Value value = md5.finish();
+    sum.assign(value.begin(), value.end());
+  }
   Result<std::string> etag = co_await services_.sink.put_object(entry_, outlet, sum, cancel);
   if (!etag) co_return etag.error();
   services_.progress.stored_bytes = total_;
@@ -198,18 +202,19 @@ Task<Result<void>> Funnel::upload(unsigned number, CancelToken cancel) {
   co_return Result<void>();
 }
 
-/// The MD5 of the part; with a hash to be verified, also that of the whole, in order.
+/// The MD5 of the part, which waits for no other; then, with a hash to be verified, that of the whole, in order.
 Task<Result<void>> Funnel::digest(unsigned number, CancelToken cancel) {
   const Held& part = held_.at(number);
-  Digest md5(DigestKind::md5);
-  if (wishes_.verify) {
-    Result<void> ours = co_await content_.turn(part.offset, cancel);
-    if (!ours) co_return ours;
+  if (wishes_.check_md5) {
+    Md5 md5;
+    co_await services_.hashers.feed(part.bytes(), md5);
+    md5s_[number - 1] = md5.finish();
   }
-  co_await services_.hashers.feed(part.bytes(), wishes_.check_md5 ? &md5 : nullptr,
-                                  wishes_.verify ? &content_.digest() : nullptr);
-  if (wishes_.verify) content_.passed(part.size);
-  if (wishes_.check_md5) std::ranges::copy(md5.finish(), md5s_[number - 1].begin());
+  if (!wishes_.verify) co_return Result<void>();
+  Result<void> ours = co_await content_.turn(part.offset, cancel);
+  if (!ours) co_return ours;
+  co_await services_.hashers.feed(part.bytes(), content_.digest());
+  content_.passed(part.size);
   co_return Result<void>();
 }
 
@@ -276,7 +281,7 @@ Task<void> Funnel::abandon() {
 /// MD5 of the parts' MD5s and their number (contract s3 §4.3); empty for a store whose ETags are something else.
 std::string Funnel::expected_etag() const {
   if (!wishes_.check_md5) return "";
-  Digest all(DigestKind::md5);
+  Md5 all;
   for (std::size_t i = 0; i < receipts_.size(); ++i) {
     if (!md5_in_etag(receipts_[i].etag)) return "";
     all.update(ByteView(md5s_[i]));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -99,7 +98,7 @@ class Funnel {
   Bytes total_ = 0;                 ///< bytes read
   std::string upload_id_;
   std::vector<PartReceipt> receipts_;
-  std::vector<std::array<std::byte, 16>> md5s_;
+  std::vector<Md5::Value> md5s_;
 };
 
 }  // namespace hfpour

@@ -74,7 +74,7 @@ bool Spout::all_taken(std::size_t member) const {
 
 Task<Result<void>> Spout::fetch(Lane& lane, CancelToken cancel) {
   while (std::optional<Piece> piece = take_piece()) {
-    lane.ring.reset();
+    lane.ring.reset({Ring::Reader::hash, Ring::Reader::upload});
     lane.busy = true;
     piece->lane = &lane;
     dealt_.push_back(*piece);
@@ -134,13 +134,14 @@ Task<Result<void>> Spout::hash_piece(const Piece& piece, OrderedHash& content, C
   const Member& member = (*members_)[piece.member];
   Ring& ring = piece.lane->ring;
   for (Bytes at = piece.range.begin; at < piece.range.end;) {
-    while (ring.available(Ring::Reader::hash) == 0) {
-      if (cancel.cancelled()) co_return cancel.error();
+    // Small bites would cost more in going to a worker and back than in hashing.
+    const Bytes wanted = std::min({hold_back, piece.range.end - at, std::max<Bytes>(ring.capacity() / 4, 1)});
+    while (ring.available(Ring::Reader::hash) < (ring.writer_waiting() ? 1 : wanted) && !cancel.cancelled()) {
       co_await ring.readable(Ring::Reader::hash).wait(cancel);
     }
     if (cancel.cancelled()) co_return cancel.error();
     const ByteView bite = ring.peek(Ring::Reader::hash, hold_back);
-    co_await services_.hashers.feed(bite, member.verify ? &content.digest() : nullptr, nullptr);
+    if (member.verify) co_await services_.hashers.feed(bite, content.digest());
     at += bite.size();
     content.passed(bite.size());
     if (member.verify && at == member.range.end) {
