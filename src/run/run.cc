@@ -4,13 +4,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <fstream>
-#include <thread>
 
 #include "base/text.h"
 #include "hub/file_source.h"
 #include "loop/deadline.h"
 #include "loop/task_group.h"
+#include "run/wiring.h"
 #include "s3/multipart_sink.h"
 #include "s3/object_source.h"
 
@@ -19,26 +18,6 @@ namespace {
 
 constexpr Millis tick_interval{200};
 constexpr Millis save_deadline{2'500};  ///< with the aborts before it inside the 10 s of a SIGTERM
-constexpr Bytes warm_up = 3 * MiB;  ///< TLS sessions, thread stacks, code not yet run when the plan is made
-
-http::Leg make_leg(const Settings& settings, Millis stall_limit) {
-  http::Leg leg;
-  leg.user_agent = "hfpour/" HFPOUR_VERSION;
-  leg.ca_bundle = settings.ca_bundle;
-  leg.stall_limit = stall_limit;
-  return leg;
-}
-
-/// Resident memory of this process now. `/proc/self/statm` counts pages.
-Bytes resident_now() {
-  std::ifstream statm("/proc/self/statm");
-  Bytes total = 0;
-  Bytes resident = 0;
-  statm >> total >> resident;
-  return resident * 4 * KiB;
-}
-
-unsigned hash_threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 8U); }
 
 /// Looks at the lanes and shows the progress, five times a second.
 Task<Result<void>> keep_ticking(Reactor& reactor, cli::Console& console, Job& job, CancelToken cancel) {
@@ -61,8 +40,8 @@ Task<Result<void>> run_job(Job& job, CancelSource& beside, CancelToken cancel) {
 
 Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Progress& progress, Random& random)
     : settings_(settings), reactor_(reactor), console_(console), progress_(progress), random_(random),
-      hub_leg_(reactor, make_leg(settings, std::chrono::seconds(60))),
-      store_leg_(reactor, make_leg(settings, std::chrono::seconds(120))),
+      hub_leg_(reactor, make_leg(settings.ca_bundle, hub_stall)),
+      store_leg_(reactor, make_leg(settings.ca_bundle, store_stall)),
       hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, RetryPolicy(), progress),
       bucket_(store_leg_, settings.location, settings.credentials, console, random, RetryPolicy(), progress),
       store_(bucket_, settings.base), ledger_(reactor, store_) {
@@ -87,7 +66,7 @@ Task<Result<void>> Run::go(CancelToken cancel) {
   if (!plan) co_return plan.error();
   console_.planned(plan_facts(*work, *plan));
   if (settings_.dry_run) {
-    outcome_.status = cli::Status::planned;
+    note_planned(*work);
     co_return Result<void>();
   }
   Result<void> poured = co_await pour(*work, *plan, cancel);
@@ -99,6 +78,14 @@ void Run::note_present(const Found& found) {
   outcome_.commit = found.manifest->commit;
   outcome_.files = found.manifest->files.size();
   for (const Record& record : found.manifest->files) outcome_.bytes += record.file.size;
+}
+
+void Run::note_planned(const Work& work) {
+  outcome_.status = cli::Status::planned;
+  outcome_.files = work.files.size();
+  for (const FileEntry& file : work.files) outcome_.bytes += file.size;
+  outcome_.poured_files = work.to_pour.size();
+  for (const FileEntry* const file : work.to_pour) outcome_.poured_bytes += file->size;
 }
 
 Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {

@@ -41,6 +41,7 @@ class Run {
   };
 
   void note_present(const Found& found);
+  void note_planned(const Work& work);
   Task<Result<Work>> ask_hub(const Found& found, CancelToken cancel);
   Result<void> check_paths(const std::vector<FileEntry>& files) const;
   void split(Work& work, const Found& found) const;

@@ -47,8 +47,11 @@ class Bucket {
   /// where the part's MD5 guards it instead.
   Task<Result<http::Response>> once(const Call& call, Outlet* outlet, CancelToken cancel);
 
-  /// Like `once`, for a ranged GET whose bytes go into `inlet`; only a 206 is a success.
-  Task<Result<http::Response>> receive(const Call& call, Inlet& inlet, CancelToken cancel);
+  /// Whether the head of a 206 tells of the bytes that are wanted.
+  using Accept = std::function<bool(const http::Response&)>;
+
+  /// Like `once`, for a ranged GET whose bytes go into `inlet`; only a 206 that `accept` likes is a success.
+  Task<Result<http::Response>> receive(const Call& call, Inlet& inlet, CancelToken cancel, Accept accept = {});
 
   /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
   Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel);

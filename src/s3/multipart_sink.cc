@@ -58,9 +58,9 @@ SinkLimits MultipartSink::limits() const { return s3_limits; }
 http::Headers MultipartSink::object_headers(const FileEntry& file) const {
   http::Headers headers;
   headers.add("Content-Type", content_type_of(file.path));
-  headers.add("x-amz-meta-hf-repo", notes_.repository);
-  headers.add("x-amz-meta-hf-commit", notes_.commit);
-  headers.add(std::string(hash_note), note_of(file.hash));
+  if (!notes_.repository.empty()) headers.add("x-amz-meta-hf-repo", notes_.repository);
+  if (!notes_.commit.empty()) headers.add("x-amz-meta-hf-commit", notes_.commit);
+  if (notes_.with_hash) headers.add(std::string(hash_note), note_of(file.hash));
   return headers;
 }
 

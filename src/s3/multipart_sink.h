@@ -9,10 +9,11 @@
 
 namespace hfpour::s3 {
 
-/// What every object of a run carries as user metadata, besides its own hash. ASCII.
+/// What every object of a run carries as user metadata. ASCII; what is empty is left out.
 struct ObjectNotes {
   std::string repository;
   std::string commit;
+  bool with_hash = true;  ///< the hash of each file is known, and noted as well
 };
 
 /// `Sink` on S3: multipart uploads, or one PutObject for a small file. Loop thread.
