@@ -2,7 +2,7 @@
 
 import pytest
 from support import data
-from test_store_faults import ALWAYS, MODEL, final, fired, model, own, pours, settled  # noqa: F401  (model is a fixture)
+from store_support import ALWAYS, MODEL, final, fired, model, own, pours, settled  # noqa: F401  (model is a fixture)
 
 BIG = "*/big.bin"
 
@@ -155,7 +155,7 @@ def test_an_upload_that_is_spoiled_twice_ends(model, store, pour):
 # ---- a failure that is final
 
 @pytest.mark.parametrize("code, status", [("EntityTooSmall", 8), ("EntityTooLarge", 8), ("QuotaExceeded", 8), ("TooManyParts", 8),
-                                          ("AccessDenied", 6), ("InvalidRequest", 6), ("NotImplemented", 6),
+                                      ("AccessDenied", 6), ("InvalidRequest", 6), ("NotImplemented", 6),
                                           ("MalformedXML", 6), ("NoSuchBucket", 3)])
 @pytest.mark.parametrize("mode", ["status", "complete_200_error"])
 def test_a_final_error_is_not_tried_again(model, store, pour, mode, code, status):

@@ -81,11 +81,11 @@ class Admin:
     def route_get_wait(self, query, given):
         """Blocks until something has happened often enough, at most timeout_s."""
         event, count = query.get("event", "started"), int(query.get("count", "1"))
-        if event not in ("started", "done", "stalled"):
-            raise AdminError("event is started, done or stalled")
+        if event not in ("started", "done", "stalled", "open"):
+            raise AdminError("event is started, done, stalled or open")
         got = self.service.counters.wait(event, query.get("op", "any"), count,
                                          float(query.get("timeout_s", "10")))
-        return {"ok": got >= count, "count": got}
+        return {"ok": got <= count if event == "open" else got >= count, "count": got}
 
     def route_get_object(self, query, given):
         obj = self._find(query.get("bucket"), query.get("key"))
