@@ -4,6 +4,12 @@
 #include <algorithm>
 
 namespace hfpour {
+namespace {
+
+/// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9): a wait that costs it nothing.
+constexpr std::chrono::milliseconds md5_patience{2};
+
+}  // namespace
 
 HashWorkers::HashWorkers(Reactor& reactor, unsigned threads) : reactor_(reactor) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
@@ -20,21 +26,48 @@ HashWorkers::~HashWorkers() {
 void HashWorkers::submit(Feed& feed) {
   {
     const std::lock_guard lock(mutex_);
-    (feed.md5_ != nullptr ? locked_.md5s : locked_.digests).push_back(&feed);
+    if (feed.md5_ != nullptr) {
+      if (locked_.md5s.empty()) locked_.md5_since = std::chrono::steady_clock::now();
+      locked_.md5s.push_back(&feed);
+    } else {
+      locked_.digests.push_back(&feed);
+    }
   }
   changed_.notify_one();
 }
 
-/// What one worker does next: a piece for a digest, or some for MD5 abreast; nothing when all is over.
+void HashWorkers::count_md5_streams(int more) {
+  const std::lock_guard lock(mutex_);
+  locked_.md5_streams += more;
+}
+
+/// All streams that could go abreast are here, or the first has waited long enough. Under `mutex_`.
+bool HashWorkers::md5_is_due() const {
+  if (locked_.md5s.empty()) return false;
+  const std::size_t streams = static_cast<std::size_t>(std::max(locked_.md5_streams, 1));
+  return locked_.closing || locked_.md5s.size() >= std::min(streams, Md5::width) ||
+         std::chrono::steady_clock::now() >= locked_.md5_since + md5_patience;
+}
+
+/// What one worker does next: some pieces for MD5 abreast, or one for a digest; nothing when all is over.
 std::vector<HashWorkers::Feed*> HashWorkers::next() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return locked_.closing || !locked_.digests.empty() || !locked_.md5s.empty(); });
-  // A digest first: meanwhile more pieces for MD5 may come together.
+  while (!md5_is_due() && locked_.digests.empty()) {
+    if (!locked_.md5s.empty()) {
+      changed_.wait_until(lock, locked_.md5_since + md5_patience);
+    } else if (locked_.closing) {
+      return {};
+    } else {
+      changed_.wait(lock);
+    }
+  }
+  // A digest goes first while it may: meanwhile more pieces for MD5 come together.
   const bool abreast = locked_.md5s.size() >= Md5::width || locked_.digests.empty();
   std::deque<Feed*>& queue = abreast ? locked_.md5s : locked_.digests;
   const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), abreast ? Md5::width : 1));
   std::vector<Feed*> feeds(queue.begin(), queue.begin() + count);
   queue.erase(queue.begin(), queue.begin() + count);
+  if (abreast) locked_.md5_since = std::chrono::steady_clock::now();
   return feeds;
 }
 

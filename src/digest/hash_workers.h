@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -16,8 +17,8 @@ namespace hfpour {
 /// Threads that feed lent bytes to lent digests, so that the loop does not have to.
 ///
 /// `co_await workers.feed(bytes, digest)`: the coroutine goes on when the digest has taken the bytes. Until then bytes
-/// and digest must not be touched. Pieces for MD5 wait while there are others, so that several go abreast; under light
-/// load nothing waits. Create and await on the loop thread; destroy when nothing is under way.
+/// and digest must not be touched. A piece for MD5 waits a moment for those of the other streams, so that they go
+/// abreast. Create and await on the loop thread; destroy when nothing is under way.
 class HashWorkers {
  public:
   HashWorkers(Reactor& reactor, unsigned threads);
@@ -47,6 +48,18 @@ class HashWorkers {
     Waiter waiter_;
   };
 
+  /// Says that one more stream is being fed to an MD5, for as long as this lives.
+  class Md5Stream {
+   public:
+    explicit Md5Stream(HashWorkers& workers) : workers_(workers) { workers_.count_md5_streams(+1); }
+    Md5Stream(const Md5Stream&) = delete;
+    Md5Stream& operator=(const Md5Stream&) = delete;
+    ~Md5Stream() { workers_.count_md5_streams(-1); }
+
+   private:
+    HashWorkers& workers_;
+  };
+
   Feed feed(ByteView bytes, Digest& digest) { return Feed(*this, bytes, digest); }
   Feed feed(ByteView bytes, Md5& md5) { return Feed(*this, bytes, md5); }
 
@@ -54,6 +67,8 @@ class HashWorkers {
   void submit(Feed& feed);
   void work();
   std::vector<Feed*> next();
+  bool md5_is_due() const;
+  void count_md5_streams(int more);
   static void digest(const std::vector<Feed*>& feeds);
 
   Reactor& reactor_;
@@ -62,6 +77,8 @@ class HashWorkers {
   struct {
     std::deque<Feed*> digests;
     std::deque<Feed*> md5s;
+    std::chrono::steady_clock::time_point md5_since;  ///< when the first of `md5s` came
+    int md5_streams = 0;
     bool closing = false;
   } locked_;  ///< only under `mutex_`
   std::vector<std::jthread> threads_;

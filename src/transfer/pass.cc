@@ -153,6 +153,7 @@ Task<Result<void>> Pass::hash_file(CancelToken cancel) {
 
 Task<Result<void>> Pass::sum_parts(CancelToken cancel) {
   Ring& ring = lane_.ring;
+  const HashWorkers::Md5Stream stream(services_.hashers);
   Md5 md5;
   for (Bytes at = range_.begin; at < range_.end;) {
     const unsigned number = file_.plan.number_at(at);
