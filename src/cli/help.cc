@@ -16,7 +16,7 @@ constexpr std::string_view head =
   hfpour hf://openai-community/gpt2 s3://bucket/models/
   hfpour hf://datasets/owner/name@v1.0 s3://bucket/data/ --include '*.parquet' --memory 512Mi
   MODEL_NAME=owner/name S3_BUCKET=bucket hfpour         everything from the environment
-  hfpour cat|tar|put ...                                pipelines: see hfpour cat --help
+  hfpour cat|tar|put|gc ...                   pipelines, clearing up: see hfpour cat --help
 
 )";
 

@@ -354,7 +354,7 @@ Result<Options> read_options(std::span<const char* const> argv, const Environmen
     return read_pipe(*line, env, std::move(options));
   }
   for (const Setting& setting : pipe_settings()) {
-    if (line->flags.contains(setting.flag)) return usage(fmt::format("--{} belongs to hfpour cat or hfpour put", setting.flag));
+    if (line->flags.contains(setting.flag)) return usage(fmt::format("--{} belongs to hfpour cat, put or gc", setting.flag));
   }
   for (const Setting& setting : settings()) {
     if (const auto done = apply(setting, *line, env, options); !done) return done.error();

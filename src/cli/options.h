@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,7 +17,7 @@
 namespace hfpour::cli {
 
 /// What the command line asks for.
-enum class Action { run, help, version, cat, tar, put };
+enum class Action { run, help, version, cat, tar, put, gc };
 
 /// What a part's bytes are compared with once the store has them.
 enum class UploadCheck {
@@ -94,6 +95,7 @@ struct Options {
 
   std::optional<WantedRange> range;    ///< of `cat`
   std::optional<Bytes> expected_size;  ///< of `put`
+  std::chrono::seconds older_than = std::chrono::hours(24);  ///< of `gc`
   std::string sha256;                  ///< of `put`; 64 lower-case hex digits, or empty
 
   bool refresh = false;  ///< ask the Hub even when the manifest says the model is there

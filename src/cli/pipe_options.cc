@@ -20,7 +20,7 @@ struct Command {
   std::string_view about;  ///< stands before its flags in the help
 };
 
-constexpr std::array<Command, 3> commands = {{
+constexpr std::array<Command, 4> commands = {{
     {Action::cat, "cat",
      "range revision hub-endpoint endpoint-url region addressing ca-bundle memory lanes quiet no-progress log-format "
      "log-level",
@@ -64,6 +64,18 @@ The object appears after a clean end of input. But all that put sees of a produc
 of input: give --sha256 or --expected-size where a part of the data must not pass for the whole.
 Parts begin at --part-size and grow with the stream; with --expected-size all have one length. Two of
 them must fit into --memory, so that is what bounds the stream: 256Mi takes about 900 GiB.
+
+)"},
+    {Action::gc, "gc", "older-than dry-run json endpoint-url region addressing ca-bundle quiet log-format log-level",
+     "hfpour gc s3://bucket[/prefix/]",
+     R"(hfpour gc drops the open multipart uploads below a prefix that nothing has happened to for --older-than.
+
+  hfpour gc s3://bucket/models/ --dry-run
+  hfpour gc s3://bucket/models/owner/name/ --older-than 2h
+
+A run that was killed leaves such uploads behind: no list of objects shows them, and they are billed. An
+upload is as old as its last part, so one that is still growing stays. Those of other tools are dropped
+as well. On stdout: one line for each upload.
 
 )"},
 }};
@@ -110,9 +122,18 @@ Result<void> set_sha256(Options& options, const Given& given) {
   return {};
 }
 
+Result<void> set_older_than(Options& options, const Given& given) {
+  const std::optional<std::chrono::seconds> age = parse_duration(given.text);
+  if (!age) return refused(given, "write a whole number and s, m, h or d, such as 24h");
+  options.older_than = *age;
+  return {};
+}
+
 std::string nothing(const Options&) { return ""; }
 
-constexpr std::array<Setting, 3> table = {{
+constexpr std::array<Setting, 4> table = {{
+    {"older-than", "AGE", "age from which on an upload is dropped: 90m, 24h, 7d", "", set_older_than,
+     [](const Options&) { return std::string("24h"); }},
     {"range", "A-B", "bytes A to B of the file, both included; A- or -N as in HTTP", "", set_range, nothing},
     {"expected-size", "SIZE", "exact length of the input: anything else fails", "", set_expected_size, nothing},
     {"sha256", "HEX", "SHA-256 of the input: anything else fails", "", set_sha256, nothing},
@@ -155,6 +176,14 @@ Result<void> place_put(const Command& command, std::span<const std::string> word
   return {};
 }
 
+Result<void> place_gc(const Command& command, std::span<const std::string> words, Options& options) {
+  if (words.empty()) return usage_of(command, "gc wants a bucket");
+  if (words.size() > 1) return usage_of(command, fmt::format("{} arguments where gc wants one", words.size()));
+  if (!words[0].starts_with("s3://")) return usage_of(command, fmt::format("'{}' is no bucket", printable(redact(words[0]), 100)));
+  options.destination = words[0];
+  return {};
+}
+
 }  // namespace
 
 std::optional<Action> pipe_command(std::string_view word) {
@@ -191,6 +220,7 @@ Result<void> place_pipe_arguments(std::span<const std::string> words, Options& o
   switch (options.action) {
     case Action::cat: return place_cat(command, words, options);
     case Action::tar: return place_tar(command, words, options);
+    case Action::gc: return place_gc(command, words, options);
     default: return place_put(command, words, options);
   }
 }

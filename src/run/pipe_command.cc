@@ -16,6 +16,7 @@
 #include "cli/console.h"
 #include "cli/exit_status.h"
 #include "loop/task_group.h"
+#include "run/gc.h"
 #include "run/put.h"
 #include "run/stream_out.h"
 
@@ -104,7 +105,35 @@ class Command {
     return conclude();
   }
 
+  int gc() {
+    bool said = true;
+    std::uint64_t dropped = 0;
+    Gc command(settings_, world(), [this, &said, &dropped](const Gc::Found& found) {
+      dropped += found.dropped ? 1 : 0;
+      said = said && std::fputs(line_of(found).c_str(), stdout) >= 0;
+    });
+    const Result<void> done = reactor_.run(command.go(stop_.token()));
+    if (!done) {
+      std::fflush(stdout);
+      return fail(done.error());
+    }
+    if (!options_.quiet) {
+      log_->info("{} {} of an age of {} s or more", dropped, settings_.dry_run ? "uploads would be dropped" : "uploads dropped",
+                 settings_.older_than.count());
+    }
+    return said && std::fflush(stdout) == 0 ? 0 : static_cast<int>(cli::ExitStatus::internal);
+  }
+
  private:
+  std::string line_of(const Gc::Found& found) const {
+    const std::string_view what = !found.dropped ? "kept" : settings_.dry_run ? "would drop" : "dropped";
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(clock_.wall() - found.last).count();
+    if (options_.json) {
+      return fmt::format("{{\"uri\": {}, \"age_seconds\": {}, \"action\": \"{}\"}}\n", json_quote(found.uri), age, what);
+    }
+    return fmt::format("{} {} ({} old)\n", what, printable(found.uri, 2'000), cli::format_duration(std::chrono::seconds(age)));
+  }
+
   Task<Result<Funnel::Stored>> put_and_tell(Put& command, CancelToken cancel) {
     CancelSource beside(cancel);
     TaskGroup telling(reactor_.ready(), cancel);
@@ -177,6 +206,7 @@ int refuse(const Error& error) {
 int pipe_command(const cli::Options& options, Signals& signals) {
   const Result<PipeSettings> settings = check_pipe(options);
   if (!settings) return refuse(settings.error());
+  if (options.action == cli::Action::gc) return Command(options, *settings, signals).gc();
   if (options.action != cli::Action::put) return Command(options, *settings, signals).stream_out();
   const Result<Input> input = Input::open(settings->input);
   if (!input) return refuse(input.error());

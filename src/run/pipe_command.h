@@ -6,8 +6,8 @@
 
 namespace hfpour::run {
 
-/// Runs `hfpour cat`, `tar` or `put` to its end and gives the exit status. What people read goes to stderr; stdout is the
-/// stream, or for `put` the object's address.
+/// Runs `hfpour cat`, `tar`, `put` or `gc` to its end and gives the exit status. What people read goes to stderr; stdout is the
+/// stream, for `put` the object's address, for `gc` a line for each upload.
 ///
 /// A reader of the stream that leaves early ends it without a word and with 141, which is what a shell shows of a program
 /// that SIGPIPE has killed.

@@ -31,8 +31,18 @@ Result<void> read_hub(const cli::Options& options, PipeSettings& settings) {
   return {};
 }
 
+/// A bucket and what keys in it begin with.
+Result<s3::ObjectName> read_place(std::string_view address) {
+  Result<s3::Destination> place = s3::parse_destination(address);
+  if (!place) return place.error();
+  Result<std::string> prefix = s3::normalise_prefix(place->prefix.value_or(""));
+  if (!prefix) return prefix.error();
+  return s3::ObjectName{place->bucket, std::move(*prefix)};
+}
+
 Result<void> read_store(const cli::Options& options, std::string_view address, PipeSettings& settings) {
-  Result<s3::ObjectName> object = s3::parse_object_name(address);
+  Result<s3::ObjectName> object =
+      options.action == cli::Action::gc ? read_place(address) : s3::parse_object_name(address);
   if (!object) return object.error();
   Result<s3::Location> location = read_location(options, object->bucket);
   if (!location) return location.error();
@@ -49,12 +59,12 @@ Result<void> read_store(const cli::Options& options, std::string_view address, P
 Result<PipeSettings> check_pipe(const cli::Options& options) {
   PipeSettings settings;
   settings.command = options.action;
-  const bool put = options.action == cli::Action::put;
-  const bool store = put || options.source.starts_with("s3://");
-  const Result<void> read = store ? read_store(options, put ? options.destination : options.source, settings)
+  const bool at_destination = options.action == cli::Action::put || options.action == cli::Action::gc;
+  const bool store = at_destination || options.source.starts_with("s3://");
+  const Result<void> read = store ? read_store(options, at_destination ? options.destination : options.source, settings)
                                   : read_hub(options, settings);
   if (!read) return read.error();
-  if (store && !put && !options.revision.empty()) return Error(Kind::usage, "an object of a bucket has no --revision");
+  if (store && !at_destination && !options.revision.empty()) return Error(Kind::usage, "an object of a bucket has no --revision");
   const Result<void> ca = check_ca_bundle(options.ca_bundle);
   if (!ca) return ca.error();
   settings.ca_bundle = options.ca_bundle.path;
@@ -63,6 +73,8 @@ Result<PipeSettings> check_pipe(const cli::Options& options) {
   settings.part_size = options.part_size;
   settings.check_md5 = options.upload_check == cli::UploadCheck::md5;
   settings.range = options.range;
+  settings.older_than = options.older_than;
+  settings.dry_run = options.dry_run;
   settings.expected_size = options.expected_size;
   settings.input = options.source;
   if (!options.sha256.empty()) settings.sha256 = parse_hash(to_string(HashKind::sha256), options.sha256);

@@ -14,15 +14,15 @@
 
 namespace hfpour::run {
 
-/// The options of `cat`, `tar` or `put`, understood and found good.
+/// The options of `cat`, `tar`, `put` or `gc`, understood and found good.
 struct PipeSettings {
   cli::Action command = cli::Action::cat;
   std::optional<hub::RepoRef> repo;  ///< of `tar`, and of `cat` from the Hub
   hub::Selection selection;
   std::string hub_endpoint;
   Secret hf_token;
-  std::optional<s3::Location> location;  ///< of `put`, and of `cat` from a bucket
-  std::string key;
+  std::optional<s3::Location> location;  ///< of `put`, `gc`, and of `cat` from a bucket
+  std::string key;  ///< of the object; of `gc` the prefix, maybe empty
   s3::Credentials credentials;
   std::string ca_bundle;
   Bytes memory = 0;
@@ -33,6 +33,8 @@ struct PipeSettings {
   std::optional<cli::WantedRange> range;
   std::optional<Bytes> expected_size;
   std::optional<ContentHash> sha256;
+  std::chrono::seconds older_than{0};  ///< of `gc`
+  bool dry_run = false;
   std::string input;  ///< of `put`: a file, or `-`
 
   /// The source or destination, for messages.

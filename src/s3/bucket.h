@@ -56,6 +56,8 @@ class Bucket {
   /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
   Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel);
 
+  /// The time as the store counts it, as far as it is known.
+  WallTime server_time() const { return client_.reactor().clock().wall() + clock_offset_; }
   Backoff new_backoff() { return Backoff(patience_, random_); }
   std::string uri(std::string_view key) const { return location_.uri(key); }
 
@@ -68,7 +70,6 @@ class Bucket {
 
   http::Request sign_call(const Call& call, bool streamed) const;
   bool mend(const http::Response& answer, const Signing& used);
-  WallTime server_time() const { return client_.reactor().clock().wall() + clock_offset_; }
 
   http::Client& client_;
   Location location_;

@@ -37,8 +37,12 @@ class MultipartSink final : public Sink {
  private:
   Task<Result<std::string>> complete_once(const Call& call, CancelToken cancel);
   Task<bool> upload_is_gone(const FileEntry& file, const std::string& upload_id, CancelToken cancel);
-  Task<Result<std::optional<std::string>>> look(const FileEntry& file, const std::string& expected_etag,
-                                                CancelToken cancel);
+  /// What HEAD says of the object after a doubtful Complete.
+  struct Seen {
+    std::string etag;  ///< normalised; empty when it is not there
+    bool ours = false;
+  };
+  Task<Result<Seen>> look(const FileEntry& file, const std::string& expected_etag, CancelToken cancel);
   std::string key(const FileEntry& file) const { return base_ + file.path; }
   http::Headers object_headers(const FileEntry& file) const;
 

@@ -175,6 +175,14 @@ def test_the_wrong_etag_of_a_complete_does_not_hide_a_right_object(model, store,
     pours(store, pour)
 
 
+def test_a_complete_that_makes_something_else_of_the_parts_is_told_at_once(model, store, pour):
+    """The store says so twice, in its answer and in HEAD: no retry will change it."""
+    store.fault("wrong_etag", op="CompleteMultipartUpload", etag="0123456789abcdef0123456789abcdef-3", count=ALWAYS)
+    store.fault("wrong_etag", op="HeadObject", etag="0123456789abcdef0123456789abcdef-3", count=ALWAYS)
+    result = final(store, pour, 5, "0123456789abcdef0123456789abcdef-3", "--upload-check none", "'big.bin'")
+    assert fired(store) == 2 and result.seconds < 5, result.stderr
+
+
 # ---- beside other files
 
 def test_one_file_that_fails_does_not_keep_the_others(hub, store, pour):

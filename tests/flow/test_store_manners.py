@@ -75,7 +75,7 @@ def test_a_listing_in_many_pages(model, store, pour):
     settled(store)
 
 
-@pytest.mark.parametrize("how", [{"loop": True}, {"no_token": True}])
+@pytest.mark.parametrize("how", [{"loop": True}, {"loop": 2}, {"no_token": True}])
 def test_a_listing_without_an_end_is_refused(model, store, pour, how):
     assert run(pour).exit == 0
     store.fault("list_truncated", op="ListObjectsV2", page=1, **how)

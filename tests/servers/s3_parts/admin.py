@@ -159,7 +159,7 @@ class Admin:
                             old.upload_id)
 
     def route_post_upload(self, query, given):
-        """Makes an open upload older ("age_s"), or forgets it ("forget": true)."""
+        """Makes an open upload ("age_s") and its parts ("part_age_s") older, or forgets it ("forget": true)."""
         store = self.service.store
         with store.lock:
             upload = store.uploads.get(given["id"])
@@ -169,6 +169,9 @@ class Admin:
                 del store.uploads[upload.id]
             if "age_s" in given:
                 upload.initiated = time.time() - float(given["age_s"])
+            if "part_age_s" in given:
+                for part in upload.parts.values():
+                    part.modified = time.time() - float(given["part_age_s"])
         return {}
 
     def route_post_credentials(self, query, given):
