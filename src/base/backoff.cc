@@ -7,8 +7,9 @@ namespace hfpour {
 
 std::optional<Millis> Backoff::after(const Error& error) {
   if (!is_retryable(error.kind)) return std::nullopt;
+  if (failures_ == 0) first_failure_ = clock_.now();
   ++failures_;
-  if (failures_ >= policy_.attempts) return std::nullopt;
+  if (failures_ >= policy_.least_attempts && clock_.now() - first_failure_ >= policy_.patience) return std::nullopt;
   // Nobody's init container should wait for hours without a word: that is for whoever started it to decide.
   if (error.retry_after && *error.retry_after > policy_.longest_wish) return std::nullopt;
   const unsigned doublings = std::min(failures_ - 1, 20U);

@@ -12,7 +12,8 @@ namespace hfpour {
 /// How patient to be. Full jitter: a delay is drawn from [0, min(cap, first · 2ⁿ)), so that many lanes that failed
 /// together do not return together.
 struct RetryPolicy {
-  unsigned attempts = 14;  ///< failures without progress until it is given up: about two minutes in all
+  Millis patience{300'000};  ///< from the first failure without progress until it is given up (contract hub §9: 5 min)
+  unsigned least_attempts = 3;  ///< so many at least, however long they take
   Millis first{500};
   Millis cap{30'000};
   Millis longest_wish{600'000};  ///< a longer pause that the other side asks for ends the attempts; the Hub's window is 300 s
@@ -22,7 +23,7 @@ struct RetryPolicy {
 /// number of unrelated hiccups. Loop thread.
 class Backoff {
  public:
-  Backoff(RetryPolicy policy, Random& random) : policy_(policy), random_(random) {}
+  Backoff(RetryPolicy policy, Random& random, const Clock& clock) : policy_(policy), random_(random), clock_(clock) {}
 
   /// Something moved: the count begins anew.
   void progress() { failures_ = 0; }
@@ -35,7 +36,9 @@ class Backoff {
  private:
   RetryPolicy policy_;
   Random& random_;
+  const Clock& clock_;
   unsigned failures_ = 0;
+  SteadyTime first_failure_{};
 };
 
 }  // namespace hfpour

@@ -98,6 +98,8 @@ struct Options {
   std::chrono::seconds older_than = std::chrono::hours(24);  ///< of `gc`
   std::string sha256;                  ///< of `put`; 64 lower-case hex digits, or empty
 
+  std::chrono::seconds retry_for = std::chrono::minutes(5);  ///< without progress, until a failure is final
+
   bool refresh = false;  ///< ask the Hub even when the manifest says the model is there
   bool dry_run = false;
   bool json = false;     ///< the result on stdout as JSON

@@ -134,6 +134,13 @@ Result<void> set_ca_bundle(Options& options, const Given& given) {
   return {};
 }
 
+Result<void> set_retry_for(Options& options, const Given& given) {
+  const std::optional<std::chrono::seconds> time = parse_duration(given.text);
+  if (!time || *time > std::chrono::hours(24)) return refused(given, "write a whole number and s, m or h, such as 5m, up to 24h");
+  options.retry_for = *time;
+  return {};
+}
+
 std::string nothing(const Options&) {
   return "";
 }
@@ -146,7 +153,7 @@ std::string shown_memory(const Options& options) {
 using O = Options;
 using G = Given;
 
-constexpr std::array<Setting, 20> table = {{
+constexpr std::array<Setting, 21> table = {{
     {"endpoint-url", "URL", "the S3 endpoint (required)",
      "S3_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL",
      [](O& o, const G& g) { return set_address(o.endpoint_url, g); }, nothing},
@@ -185,6 +192,8 @@ constexpr std::array<Setting, 20> table = {{
     {"upload-check", "HOW", "compare a part's ETag with its MD5: md5, none", "",
      [](O& o, const G& g) { return set_word(o.upload_check, g, upload_checks); },
      [](const O& o) { return word_of(o.upload_check, upload_checks); }},
+    {"retry-for", "TIME", "how long to try again without progress", "", set_retry_for,
+     [](const O& o) { return std::to_string(o.retry_for.count() / 60) + "m"; }},
     {"refresh", "", "ask the Hub even when the model is there", "",
      [](O& o, const G& g) { return set_switch(o.refresh, g); }, nothing},
     {"dry-run", "", "show what would be poured, write nothing", "",

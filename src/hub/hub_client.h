@@ -46,7 +46,7 @@ class HubClient {
 
   http::Client& client() { return client_; }
   Pacer& pacer() { return pacer_; }
-  Backoff new_backoff() { return Backoff(patience_, random_); }
+  Backoff new_backoff() { return Backoff(patience_, random_, client_.reactor().clock()); }
   bool has_token() const { return !token_.empty(); }
 
   /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.

@@ -220,7 +220,7 @@ Task<Result<void>> Funnel::digest(unsigned number, CancelToken cancel) {
 
 Task<Result<void>> Funnel::send(unsigned number, CancelToken cancel) {
   HeldOutlet outlet(held_.at(number).bytes());
-  Backoff backoff(wishes_.patience, services_.random);
+  Backoff backoff(wishes_.patience, services_.random, services_.reactor.clock());
   unsigned data_errors = 0;
   while (true) {
     outlet.rewind();

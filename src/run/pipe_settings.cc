@@ -73,6 +73,7 @@ Result<PipeSettings> check_pipe(const cli::Options& options) {
   settings.part_size = options.part_size;
   settings.check_md5 = options.upload_check == cli::UploadCheck::md5;
   settings.range = options.range;
+  settings.patience.patience = options.retry_for;
   settings.older_than = options.older_than;
   settings.dry_run = options.dry_run;
   settings.expected_size = options.expected_size;

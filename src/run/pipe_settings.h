@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/backoff.h"
 #include "cli/options.h"
 #include "hub/repo_ref.h"
 #include "hub/selection.h"
@@ -25,6 +26,7 @@ struct PipeSettings {
   std::string key;  ///< of the object; of `gc` the prefix, maybe empty
   s3::Credentials credentials;
   std::string ca_bundle;
+  RetryPolicy patience;
   Bytes memory = 0;
   unsigned lanes = 0;
   Bytes part_size = 0;

@@ -19,7 +19,7 @@ s3::ObjectNotes notes_of(const PipeSettings& settings) {
 Put::Put(const PipeSettings& settings, World world, Descriptor& in, std::optional<Bytes> size)
     : settings_(settings), world_(world), in_(in), size_(settings.expected_size ? settings.expected_size : size),
       leg_(world.reactor, make_leg(settings.ca_bundle, store_stall)),
-      bucket_(leg_, *settings.location, settings.credentials, world.observer, world.random, RetryPolicy(), world.progress),
+      bucket_(leg_, *settings.location, settings.credentials, world.observer, world.random, settings.patience, world.progress),
       sink_(bucket_, "", notes_of(settings)) {}
 
 Task<Result<Funnel::Stored>> Put::go(CancelToken cancel) {
@@ -42,6 +42,7 @@ Task<Result<Funnel::Stored>> Put::go(CancelToken cancel) {
   wishes.expected_size = size_;
   wishes.verify = settings_.sha256.has_value();
   wishes.check_md5 = settings_.check_md5;
+  wishes.patience = settings_.patience;
   const Funnel::Services services{world_.reactor, hashers, in_, sink_, world_.observer, world_.progress, world_.random};
   Funnel funnel(services, entry, wishes);
   Result<Funnel::Stored> stored = co_await funnel.run(cancel);

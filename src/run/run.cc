@@ -26,8 +26,8 @@ Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Prog
     : settings_(settings), reactor_(reactor), console_(console), progress_(progress), random_(random),
       hub_leg_(reactor, make_leg(settings.ca_bundle, hub_stall)),
       store_leg_(reactor, make_leg(settings.ca_bundle, store_stall)),
-      hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, RetryPolicy(), progress),
-      bucket_(store_leg_, settings.location, settings.credentials, console, random, RetryPolicy(), progress),
+      hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, settings.patience, progress),
+      bucket_(store_leg_, settings.location, settings.credentials, console, random, settings.patience, progress),
       store_(bucket_, settings.base), ledger_(reactor, store_) {
   outcome_.uri = settings.uri();
   outcome_.repo = settings.repo.id;
@@ -206,7 +206,7 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   s3::ObjectSource readback(bucket_, settings_.base);
   s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit});
   const auto services_with = [&](Source& from) {
-    return Services{reactor_, hashers, from, sink, ledger_, console_, progress_, random_, settings_.check_md5, RetryPolicy()};
+    return Services{reactor_, hashers, from, sink, ledger_, console_, progress_, random_, settings_.check_md5, settings_.patience};
   };
   const Services checking = services_with(readback);
   const Services pouring = services_with(source);

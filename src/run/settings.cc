@@ -130,7 +130,7 @@ Result<Settings> check(const cli::Options& options) {
   if (!ca) return ca.error();
 
   Settings settings{std::move(*repo), std::move(*selection), std::move(*hub_endpoint), options.hf_token,
-                    std::move(*location), "", {}, options.ca_bundle.path};
+                    std::move(*location), "", {}, options.ca_bundle.path, {}};
   settings.base = place->prefix + settings.repo.id + "/";
   settings.credentials = s3::Credentials{options.credentials.access_key_id, options.credentials.secret,
                                          options.credentials.session_token};
@@ -139,6 +139,7 @@ Result<Settings> check(const cli::Options& options) {
   settings.part_size = options.part_size;
   settings.check_md5 = options.upload_check == cli::UploadCheck::md5;
   settings.refresh = options.refresh;
+  settings.patience.patience = options.retry_for;
   settings.dry_run = options.dry_run;
   return settings;
 }

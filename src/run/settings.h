@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/backoff.h"
 #include "base/result.h"
 #include "cli/options.h"
 #include "hub/repo_ref.h"
@@ -23,6 +24,7 @@ struct Settings {
   std::string base;  ///< key prefix of the repository's place, ending with `/`
   s3::Credentials credentials;
   std::string ca_bundle;
+  RetryPolicy patience;
   Bytes memory = 0;
   unsigned lanes = 0;
   Bytes part_size = 0;

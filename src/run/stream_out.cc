@@ -42,7 +42,7 @@ Task<Result<void>> StreamOut::go(CancelToken cancel) {
 }
 
 Task<Result<void>> StreamOut::from_hub(CancelToken cancel) {
-  hub::HubClient hub(leg_, settings_.hub_endpoint, settings_.hf_token, world_.observer, world_.random, RetryPolicy(),
+  hub::HubClient hub(leg_, settings_.hub_endpoint, settings_.hf_token, world_.observer, world_.random, settings_.patience,
                      world_.progress);
   Result<hub::RepoInfo> info = co_await hub.info(*settings_.repo, cancel);
   if (!info) co_return info.error();
@@ -92,7 +92,7 @@ Result<Spout::Member> StreamOut::member_of(const FileEntry& file, bool hash_know
 }
 
 Task<Result<void>> StreamOut::from_store(CancelToken cancel) {
-  s3::Bucket bucket(leg_, *settings_.location, settings_.credentials, world_.observer, world_.random, RetryPolicy(),
+  s3::Bucket bucket(leg_, *settings_.location, settings_.credentials, world_.observer, world_.random, settings_.patience,
                     world_.progress);
   const Result<s3::ObjectFacts> facts = co_await s3::look_at(bucket, settings_.key, cancel);
   if (!facts) co_return facts.error();

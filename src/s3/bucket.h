@@ -58,7 +58,7 @@ class Bucket {
 
   /// The time as the store counts it, as far as it is known.
   WallTime server_time() const { return client_.reactor().clock().wall() + clock_offset_; }
-  Backoff new_backoff() { return Backoff(patience_, random_); }
+  Backoff new_backoff() { return Backoff(patience_, random_, client_.reactor().clock()); }
   std::string uri(std::string_view key) const { return location_.uri(key); }
 
  private:

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "support/manual_clock.h"
 
 using namespace hfpour;
+using namespace hfpour::testing;
 
 namespace {
 
@@ -20,31 +22,60 @@ constexpr Kind all_kinds[] = {
 
 }  // namespace
 
-TEST_CASE("backoff: delays stay below a ceiling that doubles up to the cap") {
+TEST_CASE("backoff: delays stay below a ceiling that doubles up to the cap, until the patience is over") {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     CAPTURE(seed);
+    ManualClock clock;
     Random random(seed);
-    Backoff backoff(RetryPolicy{30, Millis(100), Millis(1'000)}, random);
+    RetryPolicy policy;
+    policy.first = Millis(100);
+    policy.cap = Millis(1'000);
+    policy.patience = Millis(20'000);
+    Backoff backoff(policy, random, clock);
     Millis ceiling(100);
-    for (unsigned i = 1; i < 30; ++i) {
-      const auto delay = backoff.after(Error(Kind::network, "reset"));
-      REQUIRE(delay);
+    const SteadyTime first = clock.now();
+    while (const auto delay = backoff.after(Error(Kind::network, "reset"))) {
       REQUIRE(*delay >= Millis(0));
       REQUIRE(*delay < ceiling);
+      REQUIRE(clock.now() - first < policy.patience);
       ceiling = std::min(ceiling * 2, Millis(1'000));
+      clock.advance(*delay);
     }
-    CHECK_FALSE(backoff.after(Error(Kind::network, "reset")).has_value());
-    CHECK(backoff.failures() == 30);
+    CHECK(clock.now() - first >= policy.patience);
+    CHECK(clock.now() - first < policy.patience + policy.cap);
+    CHECK(backoff.failures() > 20);
   }
 }
 
+TEST_CASE("backoff: as it comes it is patient for five minutes") {
+  ManualClock clock;
+  Random random(3);
+  Backoff backoff(RetryPolicy(), random, clock);
+  const SteadyTime first = clock.now();
+  while (const auto delay = backoff.after(Error(Kind::unavailable, "503"))) clock.advance(*delay + Millis(100));
+  CHECK(clock.now() - first >= std::chrono::minutes(5));
+  CHECK(clock.now() - first < std::chrono::minutes(6));
+}
+
+TEST_CASE("backoff: attempts that take longer than the patience are made three times all the same") {
+  ManualClock clock;
+  Random random(3);
+  Backoff backoff(RetryPolicy(), random, clock);
+  for (unsigned i = 1; i < 3; ++i) {
+    CHECK(backoff.after(Error(Kind::timeout, "")).has_value());
+    clock.advance(std::chrono::minutes(10));
+  }
+  CHECK_FALSE(backoff.after(Error(Kind::timeout, "")).has_value());
+}
+
 TEST_CASE("backoff: the delays of many lanes are spread, and the same seed gives the same") {
+  ManualClock clock;
   Random random(5);
   Random same(5);
   unsigned early = 0;
   for (unsigned i = 0; i < 1'000; ++i) {
-    Backoff one(RetryPolicy(), random);
-    Backoff two(RetryPolicy(), same);
+    Backoff one(RetryPolicy(), random, clock);
+    Backoff two(RetryPolicy(), same, clock);
     const auto delay = one.after(Error(Kind::timeout, ""));
     REQUIRE(delay);
     CHECK(delay == two.after(Error(Kind::timeout, "")));
@@ -55,21 +86,23 @@ TEST_CASE("backoff: the delays of many lanes are spread, and the same seed gives
 }
 
 TEST_CASE("backoff: progress begins the count anew") {
+  ManualClock clock;
   Random random(1);
-  Backoff backoff(RetryPolicy{3, Millis(1), Millis(1)}, random);
+  Backoff backoff(RetryPolicy(), random, clock);
   for (unsigned i = 0; i < 50; ++i) {
-    CHECK(backoff.after(Error(Kind::network, "")).has_value());
-    CHECK(backoff.after(Error(Kind::network, "")).has_value());
+    for (unsigned j = 0; j < 2; ++j) {
+      CHECK(backoff.after(Error(Kind::network, "")).has_value());
+      clock.advance(std::chrono::minutes(4));
+    }
     backoff.progress();
   }
-  CHECK(backoff.after(Error(Kind::network, "")).has_value());
-  CHECK(backoff.after(Error(Kind::network, "")).has_value());
-  CHECK_FALSE(backoff.after(Error(Kind::network, "")).has_value());
+  CHECK(backoff.failures() == 0);
 }
 
 TEST_CASE("backoff: the wish of the other side is a floor") {
+  ManualClock clock;
   Random random(1);
-  Backoff backoff(RetryPolicy(), random);
+  Backoff backoff(RetryPolicy(), random, clock);
   Error slow(Kind::throttled, "SlowDown");
   slow.retry_after = Millis(45'000);
   for (unsigned i = 0; i < 10; ++i) {
@@ -81,10 +114,11 @@ TEST_CASE("backoff: the wish of the other side is a floor") {
 }
 
 TEST_CASE("backoff: a final error gets no delay") {
+  ManualClock clock;
   for (const Kind kind : all_kinds) {
     CAPTURE(to_string(kind));
     Random random(1);
-    Backoff backoff(RetryPolicy(), random);
+    Backoff backoff(RetryPolicy(), random, clock);
     CHECK(backoff.after(Error(kind, "")).has_value() == is_retryable(kind));
   }
 }

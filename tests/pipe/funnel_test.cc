@@ -34,7 +34,7 @@ class Bench {
     wishes.plan.uploads = shape.uploads;
     wishes.plan.limits = SinkLimits{1, 1000, shape.max_parts};
     wishes.plan.ceiling = 64 * MiB;
-    wishes.patience.attempts = 4;
+    wishes.patience.patience = Millis(300);
     wishes.patience.first = Millis(5);
     sink.answer_delay = Millis(30);
   }

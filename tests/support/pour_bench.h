@@ -54,7 +54,7 @@ class PourBench {
         memory_sink(loop.reactor, seed + 1000),
         random(seed),
         hashers(loop.reactor, 2) {
-    services.patience.attempts = 6;
+    services.patience.patience = Millis(200);
     services.patience.first = Millis(10);
     services.patience.cap = Millis(100);
   }
