@@ -1,8 +1,8 @@
 """CompleteMultipartUpload is never trusted: every answer a store is known to give ends in a right object or in an error."""
 
 import pytest
+from store_bench import ALWAYS, MODEL, ends, fired, model, own, pours, settled  # noqa: F401  (model is a fixture)
 from support import data
-from test_store_faults import ALWAYS, MODEL, final, fired, model, own, pours, settled  # noqa: F401  (model is a fixture)
 
 BIG = "*/big.bin"
 
@@ -147,7 +147,7 @@ def test_an_upload_that_vanished_before_complete_is_begun_again(model, hub, bina
 
 def test_an_upload_that_is_spoiled_twice_ends(model, store, pour):
     store.fault("status", op="CompleteMultipartUpload", code="InvalidPart", count=ALWAYS)
-    result = final(store, pour, 5, "InvalidPart")
+    result = ends(store, pour, 5, "InvalidPart", missing={"big.bin"})
     assert "big.bin" in result.stderr and fired(store) == 2
     assert published(store) == 0
 
@@ -160,13 +160,13 @@ def test_an_upload_that_is_spoiled_twice_ends(model, store, pour):
 @pytest.mark.parametrize("mode", ["status", "complete_200_error"])
 def test_a_final_error_is_not_tried_again(model, store, pour, mode, code, status):
     store.fault(mode, op="CompleteMultipartUpload", code=code, count=ALWAYS)
-    final(store, pour, status, code)
+    ends(store, pour, status, code, missing={"big.bin"})
     assert fired(store) == 1 and published(store) == 0
 
 
 def test_parts_below_the_stores_least_size_are_a_limit(model, hub, binary):
     with own(binary, hub, "--min-part", 6 << 20) as (store, pour):
-        final(store, pour, 8, "EntityTooSmall")
+        ends(store, pour, 8, "EntityTooSmall", missing={"big.bin"})
         assert published(store) == 0
 
 
