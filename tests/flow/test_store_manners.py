@@ -1,4 +1,4 @@
-"""The ways to a store: its clock and region, its connections and addresses, and TLS."""
+"""What stores differ in: clocks, regions, listings, connections, addresses, certificates."""
 
 import http.client
 import json
@@ -7,7 +7,7 @@ import subprocess
 import urllib.parse
 
 import pytest
-from store_bench import ALWAYS, PLACES, fails, fired, model, own, pours, run, settled  # noqa: F401  (model is a fixture)
+from store_support import (ALWAYS, PLACES, fails, fired, model, own, pours, run, settled)  # noqa: F401  (a fixture)
 from support import BUCKET, Store
 
 # ---- clock and region
@@ -58,6 +58,30 @@ def test_a_region_error_in_mid_run(model, store, pour, place, code):
     store.fault("region_error", region="eu-central-1", header=True, code=code, not_region="eu-central-1", count=ALWAYS,
                 **PLACES[place])
     pours(store, pour)
+
+
+# ---- listing
+
+def test_a_broken_listing_is_asked_for_again(model, store, pour):
+    store.fault("list_broken_xml", op="ListObjectsV2")
+    pours(store, pour)
+
+
+def test_a_listing_in_many_pages(model, store, pour):
+    assert run(pour).exit == 0
+    store.fault("list_truncated", op="ListObjectsV2", page=1)
+    result = run(pour, "--json")
+    assert result.exit == 0 and result.json()["status"] == "present", result.stderr
+    settled(store)
+
+
+@pytest.mark.parametrize("how", [{"loop": True}, {"loop": 2}, {"no_token": True}])
+def test_a_listing_without_an_end_is_refused(model, store, pour, how):
+    assert run(pour).exit == 0
+    store.fault("list_truncated", op="ListObjectsV2", page=1, **how)
+    result = run(pour)
+    assert result.exit == 5 and "list" in result.stderr, result.stderr
+    settled(store)
 
 
 # ---- connections, rate, ids, addressing

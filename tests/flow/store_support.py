@@ -1,4 +1,4 @@
-"""What the tests of a failing store share: a model, runs with an expected end, and what must hold after each of them."""
+"""The verbs of the tests that give the store faults: pour a small model, and look at what is there afterwards."""
 
 import contextlib
 
@@ -14,8 +14,6 @@ MODEL = {
     "big.bin": data(2 * PART + 1, 3),
 }
 ALWAYS = -1
-
-# Where a fault may strike, and the files that cannot be there when it strikes for good.
 PLACES = {
     "UploadPart": {"op": "UploadPart", "part": 2},
     "UploadPart last": {"op": "UploadPart", "part": 3},
@@ -26,24 +24,15 @@ PLACES = {
     "ListObjectsV2": {"op": "ListObjectsV2"},
     "GetObject": {"op": "GetObject", "key": "*/manifest.json"},
 }
-NOT_STORED = {
-    "UploadPart": {"big.bin"},
-    "UploadPart last": {"big.bin"},
-    "PutObject": {"small.bin"},
-    "PutObject empty": {"special/empty.txt"},
-    "PutObject manifest": set(),
-    "CreateMultipartUpload": {"big.bin"},
-    "ListObjectsV2": set(MODEL),
-    "GetObject": set(MODEL),
-}
 
+# ---- what holds after each test
 
-def settled(store, present=MODEL, maybe=(), files=MODEL, base=BASE, complete=True, etags_are_md5=True, part=PART):
-    """No upload is open, no wrong object was ever visible, and `present` lies there, byte for byte; beside it at most some of
-    `maybe`: a file whose request was under way when another one ended the run may have arrived, even a moment later."""
-    state = store.state()  # one look at everything
-    assert listed(state["uploads"]) == []
-    for entry in state["journal"]:
+def settled(store, present=MODEL, files=MODEL, base=BASE, complete=True, etags_are_md5=True, part=PART):
+    """No upload is open, no wrong object was ever visible, and exactly `present` lies there, byte for byte; None stands for
+    any of the files."""
+    store.left_alone()
+    assert store.uploads() == []
+    for entry in store.journal():
         path = entry["key"].removeprefix(base)
         assert entry["key"].startswith(base), entry
         if path.startswith(".hfpour/"):
@@ -53,22 +42,19 @@ def settled(store, present=MODEL, maybe=(), files=MODEL, base=BASE, complete=Tru
         right_sum = entry.get("sha256") == sha256(content)
         right_etag = entry["etag"].strip('"') in (etag_of(content, part), etag_of(content, part, multipart=True))
         assert right_sum or right_etag or not etags_are_md5, entry
-    objects = {entry["key"]: entry for entry in listed(state["objects"])}
-    manifest, checkpoint = base + ".hfpour/manifest.json", base + ".hfpour/checkpoint.json"
-    there = {key.removeprefix(base) for key in set(objects) - {manifest, checkpoint}}
-    assert set(present) <= there <= set(present) | set(maybe)
-    for path in there:
+    objects = store.objects()
+    state = {base + ".hfpour/manifest.json", base + ".hfpour/checkpoint.json"}
+    if present is None:
+        present = [path for path in files if base + path in objects]
+    assert set(objects) - state == {base + path for path in present}
+    for path in present:
         assert sha256(store.body(base + path)) == sha256(files[path]), path
-    assert (manifest in objects) == complete
+    assert (base + ".hfpour/manifest.json" in objects) == complete
     if complete:
-        document = store.manifest(base)
-        assert document["complete"] is True and {entry["path"] for entry in document["files"]} == set(files)
-        for entry in document["files"]:
+        manifest = store.manifest(base)
+        assert manifest["complete"] is True and {entry["path"] for entry in manifest["files"]} == set(files)
+        for entry in manifest["files"]:
             assert entry["etag"] == objects[base + entry["path"]]["etag"].strip('"'), entry
-
-
-def listed(found):
-    return list(found.values()) if isinstance(found, dict) else found
 
 
 def run(pour, *options, env=None, timeout=45, **more):
@@ -90,8 +76,7 @@ def pours(store, pour, *options, env=None, faults=1, present=MODEL, etags_are_md
 
 
 def fails(store, pour, status, *words, present=(), options=(), env=None, **more):
-    """The run ends with this status, and its last line has these words; exactly `present` is there. For failures whose order
-    with the other files is certain: the first request, or trouble that lets the other files go on."""
+    """The run ends with this status and says these words; what is there is right."""
     result = run(pour, *options, env=env, **more)
     assert result.exit == status, result.stderr
     for word in words:
@@ -100,13 +85,13 @@ def fails(store, pour, status, *words, present=(), options=(), env=None, **more)
     return result
 
 
-def ends(store, pour, status, *words, missing, **more):
-    """The run ends in mid-work: the files `missing` are not there, nor is the manifest; any other file may be, whole."""
+def final(store, pour, status, *words, **more):
+    """Like `fails`, but any of the files may be there already."""
     result = run(pour, **more)
     assert result.exit == status, result.stderr
     for word in words:
         assert word in result.stderr, result.stderr
-    settled(store, (), set(MODEL) - set(missing), complete=False)
+    settled(store, None, complete=False)
     return result
 
 
