@@ -183,6 +183,13 @@ def test_a_complete_that_makes_something_else_of_the_parts_is_told_at_once(model
     assert fired(store) == 2 and result.seconds < 5, result.stderr
 
 
+def test_a_complete_that_makes_something_else_is_told_at_once_also_where_nobody_may_look(model, store, pour):
+    store.fault("wrong_etag", op="CompleteMultipartUpload", etag="0123456789abcdef0123456789abcdef-3", count=ALWAYS)
+    store.fault("head_403", count=ALWAYS)
+    result = final(store, pour, 5, "0123456789abcdef0123456789abcdef-3", "--upload-check none", "'big.bin'", timeout=20)
+    assert completes(store) == 1 and store.counters()["requests"]["HeadObject"] == 1, result.stderr
+
+
 # ---- beside other files
 
 def test_one_file_that_fails_does_not_keep_the_others(hub, store, pour):

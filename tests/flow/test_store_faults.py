@@ -138,6 +138,25 @@ def test_a_part_whose_etag_is_always_wrong_ends_with_advice(model, store, pour):
     assert "big.bin" in result.stderr.splitlines()[-1] and fired(store) <= 5, "three times, then it fails (contract s3 4.11)"
 
 
+@pytest.mark.parametrize("check", ["md5", "none"])
+def test_a_small_file_that_arrives_damaged_is_never_seen(model, store, pour, check):
+    """Whether ETags count or not: the store compares Content-MD5 itself, before it shows anything."""
+    store.fault("damage", at_byte=1234, op="PutObject", key="*/small.bin", count=2)
+    pours(store, pour, "--upload-check", check, faults=2)
+
+
+@pytest.mark.parametrize("place", WITH_BODY)
+def test_a_success_before_the_body_was_there_is_none(model, store, pour, place):
+    store.fault("status", status=200, body="", headers={"ETag": '"%032x"' % 1}, close=True, **PLACES[place])
+    pours(store, pour)
+
+
+def test_a_part_that_always_succeeds_too_early_ends_the_file(model, store, pour):
+    store.fault("status", op="UploadPart", part=1, status=200, body="", headers={"ETag": '"%032x"' % 1}, close=True, count=ALWAYS)
+    result = fails(store, pour, 5, "big.bin", present=set(MODEL) - {"big.bin"}, timeout=20)
+    assert fired(store) <= 5, result.stderr
+
+
 def test_without_the_check_wrong_etags_do_not_matter(model, store, pour):
     # A store that encrypts: 32 digits that are no MD5, the same in each answer.
     store.fault("non_md5_etag", form="hex32")
