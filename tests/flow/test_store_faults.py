@@ -1,7 +1,7 @@
 """A store that fails: a transient fault heals, a final one ends with its exit status, and nothing wrong is ever visible."""
 
 import pytest
-from store_support import (ALWAYS, BASE, MODEL, PART, PLACES, fails,  # noqa: F401  (a fixture)
+from store_support import (ALWAYS, BASE, MODEL, NOT_STORED, PART, PLACES, fails,  # noqa: F401  (a fixture)
                            final, fired, model, own, pours, run, settled)
 from support import MIB
 
@@ -192,14 +192,14 @@ def test_an_upload_that_vanished_is_begun_again(model, store, pour, part):
 
 def test_a_full_store_ends_with_8_and_gives_the_space_back(model, store, pour):
     store.fault("quota", bytes=2 * PART)
-    final(store, pour, 8, "quota")
+    final(store, pour, 8, "quota", missing={"big.bin"})
     assert BASE + "big.bin" not in store.objects() and store.state()["bytes_used"] < PART
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_access_denied_ends_with_6(model, store, pour, place):
     store.fault("status", code="AccessDenied", count=ALWAYS, **PLACES[place])
-    final(store, pour, 6, "denied")
+    final(store, pour, 6, "denied", missing=NOT_STORED[place])
 
 
 def test_access_denied_at_the_first_request(model, store, pour):
@@ -213,7 +213,7 @@ def test_access_denied_at_the_first_request(model, store, pour):
 @pytest.mark.parametrize("place", ["UploadPart", "PutObject", "CreateMultipartUpload"])
 def test_final_codes_are_not_tried_again(model, store, pour, place, code, status):
     store.fault("status", code=code, count=ALWAYS, **PLACES[place])
-    final(store, pour, status, code)
+    final(store, pour, status, code, missing=NOT_STORED[place])
     assert fired(store) == 1
 
 
@@ -225,7 +225,7 @@ def test_a_missing_bucket_ends_with_3(model, store, pour):
 
 def test_a_bucket_that_goes_away_in_mid_run_ends_with_3(model, store, pour):
     store.fault("status", op="UploadPart", code="NoSuchBucket", count=ALWAYS)
-    final(store, pour, 3, "bucket")
+    final(store, pour, 3, "bucket", missing={"big.bin"})
 
 
 @pytest.mark.parametrize("env", [{"AWS_SECRET_ACCESS_KEY": "wrong-secret-of-forty-letters-aaaaaaaaaaaa"},
