@@ -15,8 +15,8 @@ Gc::Gc(const PipeSettings& settings, World world, std::function<void(const Found
 Task<Result<void>> Gc::go(CancelToken cancel) {
   // All of them first: what is dropped while a listing goes on may move its marks.
   std::vector<s3::ListedUpload> found;
-  Result<void> listed = co_await uploads_.list(settings_.key, [&found](s3::ListedUpload upload) { found.push_back(std::move(upload)); },
-                                               cancel);
+  const auto keep = [&found](s3::ListedUpload upload) { found.push_back(std::move(upload)); };
+  Result<void> listed = co_await uploads_.list(settings_.key, keep, cancel);
   if (!listed) co_return listed;
   for (s3::ListedUpload& upload : found) {
     Result<void> settled = co_await settle(std::move(upload), cancel);

@@ -20,7 +20,7 @@ Put::Put(const PipeSettings& settings, World world, Descriptor& in, std::optiona
     : settings_(settings), world_(world), in_(in), size_(settings.expected_size ? settings.expected_size : size),
       leg_(world.reactor, make_leg(settings.ca_bundle, store_stall)),
       bucket_(leg_, *settings.location, settings.credentials, world.observer, world.random, settings.patience, world.progress),
-      sink_(bucket_, "", notes_of(settings)) {}
+      sink_(bucket_, "", notes_of(settings), settings.check_md5) {}
 
 Task<Result<Funnel::Stored>> Put::go(CancelToken cancel) {
   FunnelNeed need;

@@ -204,7 +204,8 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   HashWorkers hashers(reactor_, hash_threads());
   hub::FileSource source(hub_, canonical_, info_.commit);
   s3::ObjectSource readback(bucket_, settings_.base);
-  s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit});
+  s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit},
+                         settings_.check_md5);
   const auto services_with = [&](Source& from) {
     return Services{reactor_, hashers, from, sink, ledger_, console_, progress_, random_, settings_.check_md5, settings_.patience};
   };

@@ -11,6 +11,29 @@
 namespace hfpour::s3 {
 namespace {
 constexpr unsigned most_nonsense = 3;
+
+/// Knows how much of a body has been taken.
+class CountingOutlet final : public Outlet {
+ public:
+  explicit CountingOutlet(Outlet& inner) : inner_(inner) {}
+  Give give(std::span<std::byte> buffer) override {
+    const Give given = inner_.give(buffer);
+    if (given.kind == Give::Kind::bytes) count_ += given.count;
+    return given;
+  }
+  Bytes length() const override { return inner_.length(); }
+  bool rewind() override {
+    if (!inner_.rewind()) return false;
+    count_ = 0;
+    return true;
+  }
+  void set_waker(Waker* waker) override { inner_.set_waker(waker); }
+  bool all_taken() const { return count_ == inner_.length(); }
+
+ private:
+  Outlet& inner_;
+  Bytes count_ = 0;
+};
 }  // namespace
 
 Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel, Check check) {
@@ -37,12 +60,19 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
     const Signing used{location_.region(), clock_offset_};
     http::Exchange exchange(client_, sign_call(call, outlet != nullptr));
     exchange.limit_body(call.answer_limit);
-    if (outlet != nullptr) exchange.send_from(*outlet);
+    std::optional<CountingOutlet> counted;
+    if (outlet != nullptr) exchange.send_from(counted.emplace(*outlet));
     Result<http::Response> answer = co_await exchange.run(cancel);
     if (!answer) co_return answer.error();
     // A 200 may hold an error (contract s3 §4.4, §4.8); the body of an object is its own business.
     const bool refused = call.operation != "GetObject" && parse_error(answer->body).has_value();
-    if (answer->status / 100 == 2 && !refused) co_return answer;
+    if (answer->status / 100 == 2 && !refused) {
+      // Whoever calls it a success before the body was there cannot have stored it.
+      if (counted && !counted->all_taken()) {
+        co_return Error(Kind::protocol, fmt::format("the store answered {} before it had all bytes", call.operation));
+      }
+      co_return answer;
+    }
     Error error = to_error(call.operation, *answer);
     if (mended || !mend(*answer, used)) co_return error;
     mended = true;

@@ -44,7 +44,7 @@ class Bucket {
 
   /// Sends the call once; a wrong clock or region is mended and the call sent again if its body still can be.
   /// `outlet` is the body when it is not null: it is sent unsigned, since its hash is not known yet; over http as well,
-  /// where the part's MD5 guards it instead.
+  /// where the part's MD5 guards it instead. A success that comes before all of it was taken is `protocol`.
   Task<Result<http::Response>> once(const Call& call, Outlet* outlet, CancelToken cancel);
 
   /// Whether the head of a 206 tells of the bytes that are wanted.

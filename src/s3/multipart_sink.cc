@@ -127,8 +127,8 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
     Result<Seen> seen = co_await look(file, expected_etag, cancel);
     if (!seen) co_return seen.error();
     if (seen->ours) co_return seen->etag;
-    // The store insists: what it put together is not what it acknowledged, or its ETags are something else.
-    if (etag && !etag->empty() && seen->etag == *etag) co_return wrong_whole(file, expected_etag, *etag);
+    // It put together something else than it acknowledged, or its ETags are something else: once more would end the same way.
+    if (etag && !etag->empty()) co_return wrong_whole(file, expected_etag, *etag);
     // The upload is gone, or the store has other parts than we sent: only a new upload helps.
     const std::string code = etag ? "" : etag.error().code;
     const bool lost = code == "NoSuchUpload" || code == "InvalidPart" || code == "InvalidPartOrder";
@@ -215,7 +215,7 @@ Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outle
     Error error(Kind::protocol, "the store's answer to PutObject has no ETag");
     if (answer) {
       const std::string etag = normalise_etag(answer->headers.get("ETag").value_or(""));
-      const bool differs = !md5.empty() && etag.size() == 32 && etag != to_hex(ByteView(md5));
+      const bool differs = etags_are_md5_ && !md5.empty() && etag.size() == 32 && etag != to_hex(ByteView(md5));
       if (!etag.empty() && !differs) co_return etag;
       if (differs) error.sentence = std::string(wrong_etag_advice);
     } else {

@@ -19,9 +19,10 @@ struct ObjectNotes {
 /// `Sink` on S3: multipart uploads, or one PutObject for a small file. Loop thread.
 class MultipartSink final : public Sink {
  public:
-  /// `base` is the key prefix of the repository's place, ending with `/`.
-  MultipartSink(Bucket& bucket, std::string base, ObjectNotes notes)
-      : bucket_(bucket), base_(std::move(base)), notes_(std::move(notes)) {}
+  /// `base` is the key prefix of the repository's place, ending with `/`. `etags_are_md5`: an ETag of 32 digits must be the
+  /// MD5 of what was sent, which stores that encrypt do not keep to.
+  MultipartSink(Bucket& bucket, std::string base, ObjectNotes notes, bool etags_are_md5)
+      : bucket_(bucket), base_(std::move(base)), notes_(std::move(notes)), etags_are_md5_(etags_are_md5) {}
 
   SinkLimits limits() const override;
   Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) override;
@@ -49,6 +50,7 @@ class MultipartSink final : public Sink {
   Bucket& bucket_;
   std::string base_;
   ObjectNotes notes_;
+  bool etags_are_md5_;
 };
 
 }  // namespace hfpour::s3

@@ -127,7 +127,8 @@ Task<Result<StoredFile>> Transfer::pour_whole(Lane& lane, CancelToken cancel) {
   if (!same) co_return same.error();
   RetainedOutlet outlet(lane.ring, entry_.size);
   std::vector<std::byte> md5;
-  if (services_.check_md5 && entry_.size > 0) md5.assign(parts_[0].md5.begin(), parts_[0].md5.end());
+  // Whatever its ETags are, a store compares Content-MD5 before anything becomes visible (contract s3 §4.6).
+  if (entry_.size > 0) md5.assign(parts_[0].md5.begin(), parts_[0].md5.end());
   Result<std::string> etag = co_await services_.sink.put_object(entry_, outlet, md5, cancel);
   if (!etag) co_return etag.error();
   if (entry_.size > 0 && outlet.finish() != parts_[0].xxh3) {

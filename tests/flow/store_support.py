@@ -14,6 +14,7 @@ MODEL = {
     "big.bin": data(2 * PART + 1, 3),
 }
 ALWAYS = -1
+# Where a fault may strike, and the files that cannot be there when it always does.
 PLACES = {
     "UploadPart": {"op": "UploadPart", "part": 2},
     "UploadPart last": {"op": "UploadPart", "part": 3},
@@ -23,6 +24,16 @@ PLACES = {
     "CreateMultipartUpload": {"op": "CreateMultipartUpload"},
     "ListObjectsV2": {"op": "ListObjectsV2"},
     "GetObject": {"op": "GetObject", "key": "*/manifest.json"},
+}
+NOT_STORED = {
+    "UploadPart": {"big.bin"},
+    "UploadPart last": {"big.bin"},
+    "PutObject": {"small.bin"},
+    "PutObject empty": {"special/empty.txt"},
+    "PutObject manifest": set(),
+    "CreateMultipartUpload": {"big.bin"},
+    "ListObjectsV2": set(MODEL),
+    "GetObject": set(MODEL),
 }
 
 # ---- what holds after each test
@@ -85,13 +96,14 @@ def fails(store, pour, status, *words, present=(), options=(), env=None, **more)
     return result
 
 
-def final(store, pour, status, *words, **more):
-    """Like `fails`, but any of the files may be there already."""
+def final(store, pour, status, *words, missing, **more):
+    """The run ends in mid-work: the files `missing` are not there, nor is the manifest; any other file may be, whole."""
     result = run(pour, **more)
     assert result.exit == status, result.stderr
     for word in words:
         assert word in result.stderr, result.stderr
     settled(store, None, complete=False)
+    assert not {BASE + path for path in missing} & set(store.objects()), result.stderr
     return result
 
 

@@ -147,7 +147,7 @@ def test_an_upload_that_vanished_before_complete_is_begun_again(model, hub, bina
 
 def test_an_upload_that_is_spoiled_twice_ends(model, store, pour):
     store.fault("status", op="CompleteMultipartUpload", code="InvalidPart", count=ALWAYS)
-    result = final(store, pour, 5, "InvalidPart")
+    result = final(store, pour, 5, "InvalidPart", missing={"big.bin"})
     assert "big.bin" in result.stderr and fired(store) == 2
     assert published(store) == 0
 
@@ -160,13 +160,13 @@ def test_an_upload_that_is_spoiled_twice_ends(model, store, pour):
 @pytest.mark.parametrize("mode", ["status", "complete_200_error"])
 def test_a_final_error_is_not_tried_again(model, store, pour, mode, code, status):
     store.fault(mode, op="CompleteMultipartUpload", code=code, count=ALWAYS)
-    final(store, pour, status, code)
+    final(store, pour, status, code, missing={"big.bin"})
     assert fired(store) == 1 and published(store) == 0
 
 
 def test_parts_below_the_stores_least_size_are_a_limit(model, hub, binary):
     with own(binary, hub, "--min-part", 6 << 20) as (store, pour):
-        final(store, pour, 8, "EntityTooSmall")
+        final(store, pour, 8, "EntityTooSmall", missing={"big.bin"})
         assert published(store) == 0
 
 
@@ -179,8 +179,16 @@ def test_a_complete_that_makes_something_else_of_the_parts_is_told_at_once(model
     """The store says so twice, in its answer and in HEAD: no retry will change it."""
     store.fault("wrong_etag", op="CompleteMultipartUpload", etag="0123456789abcdef0123456789abcdef-3", count=ALWAYS)
     store.fault("wrong_etag", op="HeadObject", etag="0123456789abcdef0123456789abcdef-3", count=ALWAYS)
-    result = final(store, pour, 5, "0123456789abcdef0123456789abcdef-3", "--upload-check none", "'big.bin'")
+    result = final(store, pour, 5, "0123456789abcdef0123456789abcdef-3", "--upload-check none", "'big.bin'", missing=())
     assert fired(store) == 2 and result.seconds < 5, result.stderr
+
+
+def test_a_complete_that_makes_something_else_is_told_at_once_also_where_nobody_may_look(model, store, pour):
+    store.fault("wrong_etag", op="CompleteMultipartUpload", etag="0123456789abcdef0123456789abcdef-3", count=ALWAYS)
+    store.fault("head_403", count=ALWAYS)
+    result = final(store, pour, 5, "0123456789abcdef0123456789abcdef-3", "--upload-check none", "'big.bin'", missing=(),
+                   timeout=20)
+    assert completes(store) == 1 and store.counters()["requests"]["HeadObject"] == 1, result.stderr
 
 
 # ---- beside other files

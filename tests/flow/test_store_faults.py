@@ -1,7 +1,7 @@
 """A store that fails: a transient fault heals, a final one ends with its exit status, and nothing wrong is ever visible."""
 
 import pytest
-from store_support import (ALWAYS, BASE, MODEL, PART, PLACES, fails,  # noqa: F401  (a fixture)
+from store_support import (ALWAYS, BASE, MODEL, NOT_STORED, PART, PLACES, fails,  # noqa: F401  (a fixture)
                            final, fired, model, own, pours, run, settled)
 from support import MIB
 
@@ -138,6 +138,25 @@ def test_a_part_whose_etag_is_always_wrong_ends_with_advice(model, store, pour):
     assert "big.bin" in result.stderr.splitlines()[-1] and fired(store) <= 5, "three times, then it fails (contract s3 4.11)"
 
 
+@pytest.mark.parametrize("check", ["md5", "none"])
+def test_a_small_file_that_arrives_damaged_is_never_seen(model, store, pour, check):
+    """Whether ETags count or not: the store compares Content-MD5 itself, before it shows anything."""
+    store.fault("damage", at_byte=1234, op="PutObject", key="*/small.bin", count=2)
+    pours(store, pour, "--upload-check", check, faults=2)
+
+
+@pytest.mark.parametrize("place", WITH_BODY)
+def test_a_success_before_the_body_was_there_is_none(model, store, pour, place):
+    store.fault("status", status=200, body="", headers={"ETag": '"%032x"' % 1}, close=True, **PLACES[place])
+    pours(store, pour)
+
+
+def test_a_part_that_always_succeeds_too_early_ends_the_file(model, store, pour):
+    store.fault("status", op="UploadPart", part=1, status=200, body="", headers={"ETag": '"%032x"' % 1}, close=True, count=ALWAYS)
+    result = fails(store, pour, 5, "big.bin", present=set(MODEL) - {"big.bin"}, timeout=20)
+    assert fired(store) <= 5, result.stderr
+
+
 def test_without_the_check_wrong_etags_do_not_matter(model, store, pour):
     # A store that encrypts: 32 digits that are no MD5, the same in each answer.
     store.fault("non_md5_etag", form="hex32")
@@ -173,14 +192,14 @@ def test_an_upload_that_vanished_is_begun_again(model, store, pour, part):
 
 def test_a_full_store_ends_with_8_and_gives_the_space_back(model, store, pour):
     store.fault("quota", bytes=2 * PART)
-    final(store, pour, 8, "quota")
+    final(store, pour, 8, "quota", missing={"big.bin"})
     assert BASE + "big.bin" not in store.objects() and store.state()["bytes_used"] < PART
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_access_denied_ends_with_6(model, store, pour, place):
     store.fault("status", code="AccessDenied", count=ALWAYS, **PLACES[place])
-    final(store, pour, 6, "denied")
+    final(store, pour, 6, "denied", missing=NOT_STORED[place])
 
 
 def test_access_denied_at_the_first_request(model, store, pour):
@@ -194,7 +213,7 @@ def test_access_denied_at_the_first_request(model, store, pour):
 @pytest.mark.parametrize("place", ["UploadPart", "PutObject", "CreateMultipartUpload"])
 def test_final_codes_are_not_tried_again(model, store, pour, place, code, status):
     store.fault("status", code=code, count=ALWAYS, **PLACES[place])
-    final(store, pour, status, code)
+    final(store, pour, status, code, missing=NOT_STORED[place])
     assert fired(store) == 1
 
 
@@ -206,7 +225,7 @@ def test_a_missing_bucket_ends_with_3(model, store, pour):
 
 def test_a_bucket_that_goes_away_in_mid_run_ends_with_3(model, store, pour):
     store.fault("status", op="UploadPart", code="NoSuchBucket", count=ALWAYS)
-    final(store, pour, 3, "bucket")
+    final(store, pour, 3, "bucket", missing={"big.bin"})
 
 
 @pytest.mark.parametrize("env", [{"AWS_SECRET_ACCESS_KEY": "wrong-secret-of-forty-letters-aaaaaaaaaaaa"},
