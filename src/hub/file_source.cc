@@ -15,7 +15,29 @@ namespace {
 
 constexpr unsigned most_hops = 4;              ///< contract hub §3.3: three more after the first
 constexpr unsigned most_wrong_answers = 3;     ///< a 200 to a range, a wrong Content-Range: not a matter of patience
+constexpr unsigned most_new_addresses = 5;     ///< without progress (contract hub §3.6)
 
+/// Counts since the last progress what a new address may cure, but only so often (contract hub §5.4).
+struct Refusals {
+  unsigned of_addresses = 0;  ///< the CDN refused one, or its certificate was not trusted
+  unsigned of_requests = 0;   ///< HTTP 400 of the CDN
+  unsigned of_access = 0;     ///< 401 or 403 of the Hub, which had granted it a moment ago
+
+  /// The error that ends it, nothing while another try is worth it; what is worth one becomes retryable.
+  std::optional<Error> judge(Error& error) {
+    const bool access = error.http_status == 401 || error.http_status == 403;
+    if (error.kind == Kind::expired) {
+      const bool bad_request = error.http_status == 400;
+      if (bad_request ? ++of_requests <= 1 : ++of_addresses <= most_new_addresses) return std::nullopt;
+      Error last = error;
+      // Not `expired`, which the core would take for a reason to begin the file anew.
+      last.kind = error.http_status == 0 ? Kind::usage : Kind::protocol;
+      return last;
+    }
+    if (access && !is_retryable(error.kind) && ++of_access == 1) error.kind = Kind::unavailable;
+    return std::nullopt;
+  }
+};
 
 }  // namespace
 
@@ -68,6 +90,7 @@ Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange rang
   RangeInlet ranged(inlet, range);
   Backoff backoff = hub_.new_backoff();
   unsigned wrong_answers = 0;
+  Refusals refusals;
   while (!ranged.complete()) {
     const Bytes before = ranged.at();
     Result<Link> link = co_await link_to(file, slot, cancel);
@@ -80,14 +103,17 @@ Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange rang
     if (ranged.at() > before) {
       backoff.progress();
       wrong_answers = 0;
+      refusals = Refusals();
     }
-    if (got.error().kind == Kind::protocol && ++wrong_answers >= most_wrong_answers) co_return got.error().at(name_of(file));
-    Result<void> again = co_await hub_.wait_after(got.error(), fmt::format("{} at byte {}", name_of(file), ranged.at()),
+    Error error = got.error();
+    if (const std::optional<Error> last = refusals.judge(error)) co_return last->at(name_of(file));
+    if (error.kind == Kind::protocol && ++wrong_answers >= most_wrong_answers) co_return error.at(name_of(file));
+    // An edge that went silent or slow asks for a new address: it may lead to another edge (contract hub §5.4).
+    const bool silent = error.kind == Kind::timeout && error.http_status == 0;
+    Result<void> again = co_await hub_.wait_after(std::move(error), fmt::format("{} at byte {}", name_of(file), ranged.at()),
                                                   backoff, cancel);
     if (!again) co_return again.error().kind == Kind::cancelled ? again.error() : again.error().at(name_of(file));
-    // Each second failure, and an edge that went silent or slow, asks for a new address: it may lead to another edge
-    // (contract hub §5.4).
-    const bool silent = got.error().kind == Kind::timeout && got.error().http_status == 0;
+    // So does each second failure.
     if (backoff.failures() % 2 == 0 || silent) slot.link.reset();
   }
   co_return Result<void>();
@@ -132,7 +158,7 @@ Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, R
     exchange.receive_into(inlet, [&fits, &accepted](const http::Response& answer) { return accepted = fits(answer); });
     Result<http::Response> answer = co_await exchange.run(cancel);
     if (inlet.complete()) co_return Result<void>();
-    if (!answer) co_return answer.error();
+    if (!answer) co_return of_edge(answer.error(), link, slot);
     if (link.on_hub) hub_.pacer().note("resolvers", *answer);
     if (!http::is_redirect(answer->status)) co_return judge(file, *answer, accepted, link, slot);
     Result<Link> next = hub_.read_redirect(ref_, commit_, file, link.url, *answer);
@@ -140,6 +166,14 @@ Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, R
     link = *next;
   }
   co_return Error(Kind::protocol, "the address of " + name_of(file) + " redirects too often");
+}
+
+/// One edge of the CDN may have a certificate that is not trusted while the next is fine; the Hub itself has no other address.
+Error FileSource::of_edge(Error error, const Link& link, Slot& slot) {
+  if (link.on_hub || error.kind != Kind::usage) return error;
+  slot.link.reset();
+  error.kind = Kind::expired;
+  return error;
 }
 
 /// What an answer means that did not bring all the bytes (contract hub §5.4).

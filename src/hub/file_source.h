@@ -36,6 +36,7 @@ class FileSource final : public Source {
   Task<Result<void>> stream_with(const FileEntry& file, ByteRange range, Inlet& inlet, Slot& slot, CancelToken cancel);
   Task<Result<void>> attempt(const FileEntry& file, ByteRange range, RangeInlet& inlet, Slot& slot, Link link,
                              CancelToken cancel);
+  static Error of_edge(Error error, const Link& link, Slot& slot);
   Result<void> judge(const FileEntry& file, const http::Response& answer, bool accepted, const Link& link, Slot& slot) const;
   std::string name_of(const FileEntry& file) const;
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -146,6 +147,7 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
                                             bool redirects_wanted, CancelToken cancel) {
   Backoff backoff = new_backoff();
   unsigned hops = 0;
+  bool doubted = false;
   while (true) {
     co_await pacer_.turn(bucket, cancel);
     // The leg's own limits end a silent answer; this one ends one that trickles.
@@ -157,7 +159,10 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
     } else {
       pacer_.note(bucket, *answer);
       const bool redirect = http::is_redirect(answer->status);
-      if (answer->status == 200 || (redirect && redirects_wanted)) co_return answer;
+      if (answer->status == 200 || (redirect && redirects_wanted)) {
+        granted_.insert(bucket);
+        co_return answer;
+      }
       if (redirect && ++hops <= most_hops) {
         Result<std::string> next = next_hop(request.url, *answer);
         if (!next) co_return next.error();
@@ -166,6 +171,12 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
       }
       error = redirect ? Error(Kind::usage, what + " is redirected round in a circle")
                        : to_error(what, *answer, !token_.empty());
+      const int status = answer->status;
+      // A server without HEAD will not learn it by waiting: `resolve` goes on with GET.
+      if (request.method == "HEAD" && (status == 405 || status == 501)) co_return error;
+      // Access that was granted a moment ago is asked for once more before its end is believed (contract hub §5.4).
+      const bool withdrawn = (status == 401 || status == 403) && granted_.contains(bucket);
+      if (withdrawn && !std::exchange(doubted, true)) error.kind = Kind::unavailable;
     }
     Result<void> again = co_await wait_after(std::move(error), what, backoff, cancel);
     if (!again) co_return again.error();

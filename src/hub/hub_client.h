@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,7 @@ class HubClient {
   RetryPolicy patience_;
   Progress& progress_;
   Pacer pacer_;
+  std::set<std::string> granted_;  ///< buckets (`api`, `resolvers`) in which the Hub has said yes to us
 };
 
 /// Checks `HF_ENDPOINT`: http or https, a host, no user info and no query; a trailing slash is taken off.

@@ -123,6 +123,16 @@ def test_odd_resolve_answers(model, store, pour, mode, how):
     check_manners(model, 2)  # a refused HEAD costs a second request
 
 
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_server_without_head_is_asked_with_get_at_once(model, store, pour, status):
+    model.fault("status", route="resolve", method="HEAD", status=status, count=-1)
+    result = pour_model(pour)
+    assert result.exit == 0, result.stderr
+    check_bucket(store, BASE, MODEL)
+    check_manners(model, 2)
+    assert model.counters()["faults_fired"]["status"] == 4  # one for each file that is not empty
+
+
 # --- rows 23 to 25: redirects
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve"])

@@ -160,6 +160,17 @@ def test_the_cdn_refuses_once(model, store, pour, status):
     check_cost(model, most_resolves=3)
 
 
+@pytest.mark.parametrize("status, times", [(400, 2), (401, 6), (403, 6)])
+def test_an_edge_that_refuses_every_address_is_final(model, store, pour, status, times):
+    """Contract hub §5.4 and §3.6: one new address after a 400, about five after a 401 or 403; the file is not begun anew."""
+    model.fault("status", path="big.bin", route="cdn", status=status, count=-1)
+    result = pour_model(pour, "--lanes", 1)
+    assert result.exit == 5, result.stderr
+    assert f"HTTP {status}" in result.stderr and "big.bin" in result.stderr
+    check_never_seen(store, "big.bin")
+    check_fired(model, "status", times)
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_the_cdn_is_in_trouble(model, store, pour, status):
     model.fault("status", path="big.bin", route="cdn", status=status, count=2)

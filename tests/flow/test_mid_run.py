@@ -34,6 +34,18 @@ def test_a_token_that_is_revoked_stops_the_run(hub, store, pour, route, skip):
     assert hub.counters()["faults_fired"]["unauthorized"] <= 2, "no retry helps here"
 
 
+@pytest.mark.parametrize("mode, route, skip", [
+    ("unauthorized", "resolve", 1), ("gated_403", "resolve", 1), ("unauthorized", "cache", 0)])
+def test_access_that_is_denied_once_in_mid_run_is_asked_for_again(hub, store, pour, mode, route, skip):
+    """Contract hub §5.4: after earlier success a 401 or 403 is believed when it is said twice."""
+    hub.repo("me/model", MODEL, PRIVATE)
+    hub.fault(mode, route=route, skip=skip)
+    result = pour(SOURCE, DESTINATION, "--lanes", 1, env={"HF_TOKEN": TOKEN}, timeout=30)
+    assert result.exit == 0, result.stderr
+    assert hub.counters()["faults_fired"][mode] == 1
+    check_bucket(store, BASE, MODEL)
+
+
 def test_what_was_done_before_the_token_was_revoked_is_kept(hub, store, pour):
     hub.repo("me/model", MODEL, PRIVATE)
     hub.fault("unauthorized", route="resolve", path="d.txt", count=-1)

@@ -75,6 +75,22 @@ def test_a_hub_that_cannot_prove_who_it_is_is_refused(binary, store, tmp_path, c
         hub.stop()
 
 
+def test_an_edge_that_cannot_prove_who_it_is_gets_new_addresses_and_then_ends_it(binary, store, tmp_path, certificates):
+    """Another address may lead to an edge that is fine; when none does, the sentence names the certificate."""
+    good, other = ([certificates / (name + end) for end in (".pem", ".key")] for name in ("good", "other"))
+    hub = TlsHub(tmp_path, "--tls-cert", good[0], "--tls-key", good[1], "--cdn-tls", *other)
+    try:
+        hub.repo("me/model", MODEL, ABOUT)
+        result = Pourer(binary, hub, store)(SOURCE, DESTINATION, "--ca-bundle", certificates / "ca.pem", "--lanes", 1, timeout=60)
+        assert (result.exit, result.stdout) == (2, ""), result.stderr
+        assert "certificate" in result.stderr and "weights.bin" in result.stderr
+        resolves = [count for path, count in hub.counters()["resolves"].items() if "weights.bin" in path]
+        assert resolves == [6]
+        assert hub.counters()["requests"].get("cdn", 0) == 0 and store.uploads() == []
+    finally:
+        hub.stop()
+
+
 def test_a_ca_file_that_holds_no_certificate_is_named(binary, store, tmp_path, certificates):
     hub = tls_hub(tmp_path, certificates, "good")
     try:

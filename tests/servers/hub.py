@@ -109,6 +109,7 @@ def arguments(argv):
                         help="a valid token without access to anything")
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
+    parser.add_argument("--cdn-tls", nargs=2, metavar=("CERT", "KEY"), help="another certificate for the CDN")
     parser.add_argument("--dead-ipv6", action="store_true",
                         help="call the Hub localhost and let [::1] swallow connections")
     parser.add_argument("--exit-with-parent", action="store_true",
@@ -129,7 +130,7 @@ def main(argv=None):
         signal.signal(number, lambda *_: done.set())
     hub = Hub(os.path.abspath(options.root), options.port, options.cdn_port,
               load_json(options.virtual), options.digest_cache,
-              (options.tls_cert, options.tls_key) if options.tls_cert else None,
+              (options.tls_cert, options.tls_key) if options.tls_cert else None, options.cdn_tls,
               options.user_token, "localhost" if options.dead_ipv6 else "127.0.0.1", settings)
     dead = []
     if options.dead_ipv6:

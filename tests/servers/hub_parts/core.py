@@ -24,7 +24,7 @@ GENERIC = ("odd_headers", "noise", "close", "delay")
 class Hub:
     """Both listeners and everything behind them."""
 
-    def __init__(self, root, port=0, cdn_port=0, virtual=None, digest_cache=None, tls=None,
+    def __init__(self, root, port=0, cdn_port=0, virtual=None, digest_cache=None, tls=None, cdn_tls=None,
                  user_tokens=("hf_user",), host_name="127.0.0.1", settings=None):
         self.settings = Settings(**(settings or {}))
         self.counters = Counters()
@@ -37,18 +37,23 @@ class Hub:
         self.files = Files(self)
         self.admin = Admin(self)
         self.ids = itertools.count(1)
-        context = None
-        if tls is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*tls)
+        contexts = {"hub": self.tls_context(tls), "cdn": self.tls_context(cdn_tls or tls)}
         self.listeners = {
-            name: Listener(name, number, context, self.counters, self.release, host_name)
+            name: Listener(name, number, contexts[name], self.counters, self.release, host_name)
             for name, number in (("hub", port), ("cdn", cdn_port))}
         self.listeners["hub"].handler = self.handle_hub
         self.listeners["cdn"].handler = self.handle_cdn
         for listener in self.listeners.values():
             listener.connect_fault = self.connect_fault
         self.origins = {name: one.origin for name, one in self.listeners.items()}
+
+    @staticmethod
+    def tls_context(pair):
+        if pair is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+        return context
 
     def start(self):
         for listener in self.listeners.values():
