@@ -135,6 +135,13 @@ void Console::remark(std::string_view sentence) {
       settings_.format == LogFormat::json ? "remark text=" + json_quote(text) : "note: " + text);
 }
 
+bool Console::tracing() const { return log_.should_log(spdlog::level::debug); }
+
+void Console::trace(std::string_view line) {
+  const std::string text = shown_text(line);
+  say(Level::debug, settings_.format == LogFormat::json ? "exchange text=" + json_quote(text) : text);
+}
+
 void Console::tick(SteadyTime now) {
   if (!planned_ || finished_) return;
   remember(now);

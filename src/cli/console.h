@@ -50,6 +50,8 @@ class Console final : public Observer {
   void file_failed(std::string_view path, const Error& error) override;
   void retrying(const RetryFacts& retry) override;
   void remark(std::string_view sentence) override;
+  bool tracing() const override;
+  void trace(std::string_view line) override;
 
   /// Looks at the progress and redraws or writes what is due. To be called about five times a
   /// second; more often is harmless.

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Leg {
   long receive_window = 0;         ///< bytes a peer may have under way to us, kernel memory included; 0 = kernel's choice
   long send_buffer = 0;            ///< bytes of kernel memory for what we send; 0 = kernel's choice
   long buffer_bytes = 64 * 1024;   ///< libcurl's own buffer, one for each direction and exchange
+  /// Gets one line about each exchange that has ended, without any query or header; empty: nobody wants it.
+  std::function<void(const std::string& line)> trace = {};
 };
 
 /// Easy handles and settings of one leg. Loop thread; outlives its exchanges.

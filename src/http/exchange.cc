@@ -8,6 +8,7 @@
 
 #include <charconv>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "http/classify.h"
 #include "http/url.h"
@@ -41,6 +42,7 @@ Task<Result<Response>> Exchange::run(CancelToken cancel) {
   if (inlet_ != nullptr) inlet_->set_waker(this);
   if (outlet_ != nullptr) outlet_->set_waker(this);
   running_ = true;
+  const SteadyTime begun = client_.reactor().clock().now();
   moved();
   client_.reactor().add(easy_, *this);
   arm_watchdog();
@@ -49,8 +51,17 @@ Task<Result<Response>> Exchange::run(CancelToken cancel) {
   if (watchdog_) client_.reactor().forget(*watchdog_);
   if (inlet_ != nullptr) inlet_->set_waker(nullptr);
   if (outlet_ != nullptr) outlet_->set_waker(nullptr);
+  if (client_.leg().trace) client_.leg().trace(summary(begun));
   if (error_) co_return *error_;
   co_return std::move(response_);
+}
+
+/// What a person needs to follow a run: never a query, which may be signed, and no header.
+std::string Exchange::summary(SteadyTime begun) const {
+  const auto took = std::chrono::duration_cast<Millis>(client_.reactor().clock().now() - begun);
+  const std::string end = error_ ? error_->describe() : fmt::format("HTTP {}", response_.status);
+  return fmt::format("{} {}: {}, {} ms, {} B sent, {} B received", request_.method, redact(request_.url), end, took.count(), sent_,
+                     received_);
 }
 
 // --- setting up
@@ -199,7 +210,7 @@ std::size_t Exchange::on_body(ByteView bytes) {
   if (!accepted_) accepted_ = inlet_ != nullptr && accept_(response_);
   if (*accepted_) {
     switch (inlet_->take(bytes)) {
-      case Inlet::Take::all: return bytes.size();
+      case Inlet::Take::all: received_ += bytes.size(); return bytes.size();
       case Inlet::Take::wait:
         receive_paused_ = true;
         streamed_since_look_ = false;
@@ -215,6 +226,7 @@ std::size_t Exchange::on_body(ByteView bytes) {
     error_ = Error(Kind::protocol, fmt::format("the answer of {} is longer than {}", host(), format_bytes(body_limit_)));
     return CURL_WRITEFUNC_ERROR;
   }
+  received_ += bytes.size();
   response_.body.append(as_text(bytes));
   return bytes.size();
 }
@@ -223,7 +235,7 @@ std::size_t Exchange::on_send(std::span<std::byte> buffer) {
   moved();
   const Outlet::Give give = outlet_->give(buffer);
   switch (give.kind) {
-    case Outlet::Give::Kind::bytes: return give.count;
+    case Outlet::Give::Kind::bytes: sent_ += give.count; return give.count;
     case Outlet::Give::Kind::wait: send_paused_ = true; return CURL_READFUNC_PAUSE;
     case Outlet::Give::Kind::stop: break;
   }

@@ -58,6 +58,7 @@ class Exchange final : public Completion, public Waker {
   int on_rewind();
   void moved() { last_move_ = client_.reactor().clock().now(); }
   std::string host() const;
+  std::string summary(SteadyTime begun) const;
 
   static std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
@@ -84,6 +85,8 @@ class Exchange final : public Completion, public Waker {
   SteadyTime last_move_;
   SteadyTime last_look_;
   Bytes received_since_look_ = 0;
+  Bytes received_ = 0;
+  Bytes sent_ = 0;
   bool streamed_since_look_ = false;  ///< the body was flowing, unpaused, since the last look
   std::optional<Reactor::TimerId> watchdog_;
   Condition ended_;

@@ -8,7 +8,7 @@ namespace hfpour::run {
 
 Gc::Gc(const PipeSettings& settings, World world, std::function<void(const Found&)> say)
     : settings_(settings), world_(world), say_(std::move(say)),
-      leg_(world.reactor, make_leg(settings.ca_bundle, store_stall)),
+      leg_(world.reactor, make_leg(settings.ca_bundle, store_stall, world.observer)),
       bucket_(leg_, *settings.location, settings.credentials, world.observer, world.random, settings.patience, world.progress),
       uploads_(bucket_) {}
 

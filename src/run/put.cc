@@ -18,7 +18,7 @@ s3::ObjectNotes notes_of(const PipeSettings& settings) {
 
 Put::Put(const PipeSettings& settings, World world, Descriptor& in, std::optional<Bytes> size)
     : settings_(settings), world_(world), in_(in), size_(settings.expected_size ? settings.expected_size : size),
-      leg_(world.reactor, make_leg(settings.ca_bundle, store_stall)),
+      leg_(world.reactor, make_leg(settings.ca_bundle, store_stall, world.observer)),
       bucket_(leg_, *settings.location, settings.credentials, world.observer, world.random, settings.patience, world.progress),
       sink_(bucket_, "", notes_of(settings), settings.check_md5) {}
 

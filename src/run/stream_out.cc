@@ -30,7 +30,7 @@ Result<ByteRange> range_in(const cli::WantedRange& wanted, const FileEntry& file
 
 StreamOut::StreamOut(const PipeSettings& settings, World world, Descriptor& out)
     : settings_(settings), world_(world), out_(out),
-      leg_(world.reactor, make_leg(settings.ca_bundle, settings.repo ? hub_stall : store_stall)) {}
+      leg_(world.reactor, make_leg(settings.ca_bundle, settings.repo ? hub_stall : store_stall, world.observer)) {}
 
 Task<Result<void>> StreamOut::go(CancelToken cancel) {
   if (settings_.repo) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "http/client.h"
+#include "transfer/observer.h"
 
 namespace hfpour::run {
 
@@ -14,7 +15,8 @@ inline constexpr Bytes warm_up = 3 * MiB;
 inline constexpr Millis hub_stall{60'000};
 inline constexpr Millis store_stall{120'000};
 
-http::Leg make_leg(const std::string& ca_bundle, Millis stall_limit);
+/// `observer` outlives the leg.
+http::Leg make_leg(const std::string& ca_bundle, Millis stall_limit, Observer& observer);
 
 /// Resident memory of this process now.
 Bytes resident_now();

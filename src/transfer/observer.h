@@ -67,6 +67,10 @@ class Observer {
   virtual void file_done(const FileFacts& file) = 0;
   virtual void file_failed(std::string_view path, const Error& error) = 0;
   virtual void retrying(const RetryFacts& retry) = 0;
+  /// True when somebody wants `trace`.
+  virtual bool tracing() const = 0;
+  /// One line about an exchange with the Hub or the store, for whoever looks for a fault. Holds no secret.
+  virtual void trace(std::string_view line) = 0;
   /// A remark a person should read once, such as a quirk worked around.
   virtual void remark(std::string_view sentence) = 0;
 };

@@ -117,3 +117,12 @@ def test_the_token_is_not_among_the_arguments_or_the_metadata(loud, guarded):
     everything = json.dumps(guarded.state()) + guarded.body("p/me/model/.hfpour/manifest.json").decode()
     for secret in (TOKEN, SESSION, KEY_ID):
         assert secret not in everything
+
+
+def test_at_debug_each_exchange_has_a_line(loud, hub, guarded):
+    result = loud("text", SOURCE, DESTINATION)
+    assert result.exit == 0, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.endswith(" B received")]
+    for begin, status in (("GET " + hub.url + "/api/models/me/model", "HTTP 200"), ("HEAD " + hub.url, "HTTP 302"),
+                          ("GET " + hub.cdn, "HTTP 206"), ("PUT " + guarded.url, "HTTP 200")):
+        assert any(begin in line and status in line for line in lines), (begin, lines)

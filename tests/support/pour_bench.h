@@ -38,6 +38,8 @@ class NotedObserver final : public Observer {
     failed.emplace_back(path, error);
   }
   void retrying(const RetryFacts& retry) override { retries.push_back(retry); }
+  bool tracing() const override { return false; }
+  void trace(std::string_view) override {}
   void remark(std::string_view sentence) override { remarks.emplace_back(sentence); }
   std::vector<FileFacts> done;
   std::vector<std::pair<std::string, Error>> failed;

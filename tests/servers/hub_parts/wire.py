@@ -224,6 +224,8 @@ class Connection:
         if request is None:
             return False
         self.listener.enter()
+        # Taken before the faults are looked at: a reset that comes later ends a stall even if that has yet to begin.
+        self.release = self.listener.release_event()
         try:
             response = self.listener.handler(request)
             self.listener.log(request, response)
@@ -351,7 +353,7 @@ class Connection:
 
     def stall(self):
         """Send nothing until the faults are reset, the peer goes or we end."""
-        release = self.listener.release_event()
+        release = self.release
         poll = select.poll()
         poll.register(self.sock, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
         while not release.wait(0.2):
