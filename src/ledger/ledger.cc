@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "ledger/ledger.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+
+#include "base/text.h"
 
 namespace hfpour {
 namespace {
@@ -12,6 +16,15 @@ constexpr std::string_view checkpoint_name = ".hfpour/checkpoint.json";
 constexpr Bytes longest_manifest = 256 * MiB;  ///< 100,000 files are about 30 MiB
 constexpr Millis checkpoint_interval{5'000};
 constexpr int checkpoint_share = 100;  ///< a checkpoint may cost one part in a hundred of the time
+
+/// A model and a dataset of one name have one place. Whoever poured second would mix or replace the first one's files.
+Result<void> check_type(const std::optional<Manifest>& document, const Identity& wanted) {
+  if (!document || document->identity.type == wanted.type) return {};
+  return Error(Kind::usage, fmt::format("the place holds the {} '{}', which a {} of that name cannot share: choose another prefix "
+                                        "for it",
+                                        printable(document->identity.type, 40), printable(document->identity.repository),
+                                        wanted.type));
+}
 
 }  // namespace
 
@@ -53,6 +66,8 @@ Task<Result<Found>> Ledger::look(Identity wanted, CancelToken cancel) {
   Result<std::optional<Manifest>> manifest = co_await read(manifest_name, found.remarks, cancel);
   if (!manifest) co_return manifest.error();
   found.manifest = std::move(*manifest);
+  Result<void> same = check_type(found.manifest, wanted);
+  if (!same) co_return same.error();
   const auto keep = [&found](const ListedObject& object) {
     if (!object.name.starts_with(state_folder)) found.objects.push_back(object);
   };
@@ -63,6 +78,8 @@ Task<Result<Found>> Ledger::look(Identity wanted, CancelToken cancel) {
   Result<std::optional<Manifest>> checkpoint = co_await read(checkpoint_name, found.remarks, cancel);
   if (!checkpoint) co_return checkpoint.error();
   found.checkpoint = std::move(*checkpoint);
+  same = check_type(found.checkpoint, wanted);
+  if (!same) co_return same.error();
   co_return found;
 }
 

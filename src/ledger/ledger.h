@@ -36,7 +36,8 @@ class Ledger final : public Records {
  public:
   Ledger(Reactor& reactor, Store& store) : reactor_(reactor), store_(store) {}
 
-  /// Reads the manifest, the checkpoint if the manifest does not do, and lists the objects.
+  /// Reads the manifest, the checkpoint if the manifest does not do, and lists the objects. Errors: `usage` when the place
+  /// belongs to a repository of another type; the store's.
   Task<Result<Found>> look(Identity wanted, CancelToken cancel);
 
   /// Begins the record of a run; `kept` are files that are already there.

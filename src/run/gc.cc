@@ -5,6 +5,11 @@
 #include "run/wiring.h"
 
 namespace hfpour::run {
+namespace {
+
+constexpr Bytes most_listed = 64 * MiB;  ///< of what the uploads' keys and ids take: some 300,000 uploads
+
+}  // namespace
 
 Gc::Gc(const PipeSettings& settings, World world, std::function<void(const Found&)> say)
     : settings_(settings), world_(world), say_(std::move(say)),
@@ -16,7 +21,7 @@ Task<Result<void>> Gc::go(CancelToken cancel) {
   // All of them first: what is dropped while a listing goes on may move its marks.
   std::vector<s3::ListedUpload> found;
   const auto keep = [&found](s3::ListedUpload upload) { found.push_back(std::move(upload)); };
-  Result<void> listed = co_await uploads_.list(settings_.key, keep, cancel);
+  Result<void> listed = co_await uploads_.list(settings_.key, most_listed, keep, cancel);
   if (!listed) co_return listed;
   for (s3::ListedUpload& upload : found) {
     Result<void> settled = co_await settle(std::move(upload), cancel);

@@ -28,7 +28,7 @@ Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Prog
       store_leg_(reactor, make_leg(settings.ca_bundle, store_stall, console)),
       hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, settings.patience, progress),
       bucket_(store_leg_, settings.location, settings.credentials, console, random, settings.patience, progress),
-      store_(bucket_, settings.base), ledger_(reactor, store_) {
+      store_(bucket_, settings.base, settings.memory / 2), ledger_(reactor, store_) {
   outcome_.uri = settings.uri();
   outcome_.repo = settings.repo.id;
   outcome_.type = hub::to_string(settings.repo.type);

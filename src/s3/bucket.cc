@@ -94,16 +94,6 @@ Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, Can
   co_return to_error(call.operation, *answer);
 }
 
-Task<Result<void>> Bucket::wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel) {
-  const std::optional<Millis> delay = backoff.after(error);
-  if (!delay) co_return error;
-  ++progress_.retries;
-  observer_.retrying(RetryFacts{std::move(what), std::move(error), backoff.failures(), *delay});
-  co_await client_.reactor().sleep(*delay, cancel);
-  if (cancel.cancelled()) co_return cancel.error();
-  co_return Result<void>();
-}
-
 http::Request Bucket::sign_call(const Call& call, bool streamed) const {
   SigningInput input;
   input.method = call.method;

@@ -13,6 +13,7 @@
 #include "s3/location.h"
 #include "s3/sigv4.h"
 #include "transfer/observer.h"
+#include "transfer/retrying.h"
 
 namespace hfpour::s3 {
 
@@ -54,7 +55,9 @@ class Bucket {
   Task<Result<http::Response>> receive(const Call& call, Inlet& inlet, CancelToken cancel, Accept accept = {});
 
   /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
-  Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel);
+  Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel) {
+    return hfpour::wait_after(std::move(error), std::move(what), backoff, Retrying{client_.reactor(), observer_, progress_}, cancel);
+  }
 
   /// The time as the store counts it, as far as it is known.
   WallTime server_time() const { return client_.reactor().clock().wall() + clock_offset_; }

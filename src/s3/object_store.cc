@@ -3,8 +3,9 @@
 
 #include <optional>
 
+#include "base/text.h"
 #include "s3/errors.h"
-#include "s3/open_uploads.h"
+#include "s3/listing_guard.h"
 #include "s3/xml.h"
 
 namespace hfpour::s3 {
@@ -54,7 +55,7 @@ Task<Result<void>> ObjectStore::remove(std::string_view name, CancelToken cancel
 
 Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObject&)> each, CancelToken cancel) {
   std::string token;
-  CircleGuard guard;
+  ListingGuard guard("'" + printable(bucket_.uri(base_)) + "'", listing_limit_);
   while (true) {
     Call call;
     call.operation = "ListObjectsV2";
@@ -74,11 +75,14 @@ Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObje
     };
     const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel, read);
     if (!answer) co_return answer.error();
+    Bytes bytes = 0;
     for (const s3::ListedObject& object : page->objects) {
+      bytes += sizeof(hfpour::ListedObject) + object.key.size() + object.etag.size();
       if (object.key.starts_with(base_)) each(hfpour::ListedObject{object.key.substr(base_.size()), object.size, object.etag});
     }
     if (!page->is_truncated) co_return Result<void>();
-    if (!guard.pass(page->next_token)) co_return Error(Kind::protocol, "the store's listing goes round in a circle");
+    Result<void> goes_on = guard.pass(page->objects.size(), bytes, page->next_token);
+    if (!goes_on) co_return goes_on;
     token = page->next_token;
   }
 }

@@ -4,26 +4,21 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "s3/listing_guard.h"
 
 namespace hfpour::s3 {
 namespace {
 
 constexpr unsigned most_aborts = 5;
+constexpr Bytes most_part_bytes = 100'000;  ///< one each, as none is kept: ten times what an upload may have
 
 }  // namespace
 
-bool CircleGuard::pass(const std::string& mark) {
-  if (steps_ > 0 && mark == kept_) return false;
-  if (++steps_ < limit_) return true;
-  kept_ = mark;
-  limit_ *= 2;
-  return true;
-}
-
-Task<Result<void>> OpenUploads::list(std::string prefix, std::function<void(ListedUpload)> each, CancelToken cancel) {
+Task<Result<void>> OpenUploads::list(std::string prefix, Bytes limit, std::function<void(ListedUpload)> each,
+                                     CancelToken cancel) {
   UploadPage page;
-  CircleGuard guard;
-  do {
+  ListingGuard guard("open uploads", limit);
+  while (true) {
     Call call;
     call.operation = "ListMultipartUploads";
     call.method = "GET";
@@ -44,15 +39,16 @@ Task<Result<void>> OpenUploads::list(std::string prefix, std::function<void(List
     };
     const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel, read);
     if (!answer) co_return answer.error();
+    const std::size_t entries = page.uploads.size();
+    Bytes bytes = 0;
     for (ListedUpload& upload : page.uploads) {
+      bytes += sizeof(ListedUpload) + upload.key.size() + upload.upload_id.size();
       if (upload.key.starts_with(prefix)) each(std::move(upload));
     }
-    const std::string mark = page.next_key_marker + '\n' + page.next_upload_id_marker;
-    if (page.is_truncated && !guard.pass(mark)) {
-      co_return Error(Kind::protocol, "the store's listing of open uploads goes round in a circle");
-    }
-  } while (page.is_truncated);
-  co_return Result<void>();
+    if (!page.is_truncated) co_return Result<void>();
+    Result<void> goes_on = guard.pass(entries, bytes, page.next_key_marker + '\n' + page.next_upload_id_marker);
+    if (!goes_on) co_return goes_on;
+  }
 }
 
 Task<Result<PartPage>> OpenUploads::parts(const ListedUpload& upload, std::string marker, CancelToken cancel) {
@@ -79,7 +75,7 @@ Task<Result<PartPage>> OpenUploads::parts(const ListedUpload& upload, std::strin
 Task<Result<std::optional<WallTime>>> OpenUploads::last_part(ListedUpload upload, CancelToken cancel) {
   std::optional<WallTime> last;
   std::string marker;
-  CircleGuard guard;
+  ListingGuard guard("an upload's parts", most_part_bytes);
   while (true) {
     Result<PartPage> page = co_await parts(upload, marker, cancel);
     if (!page) co_return page.error();
@@ -88,7 +84,8 @@ Task<Result<std::optional<WallTime>>> OpenUploads::last_part(ListedUpload upload
     }
     if (!page->is_truncated) co_return last;
     marker = page->next_marker;
-    if (!guard.pass(marker)) co_return Error(Kind::protocol, "the store's listing of parts goes round in a circle");
+    Result<void> goes_on = guard.pass(page->parts.size(), page->parts.size(), marker);
+    if (!goes_on) co_return goes_on.error();
   }
 }
 

@@ -14,9 +14,9 @@ class OpenUploads {
  public:
   explicit OpenUploads(Bucket& bucket) : bucket_(bucket) {}
 
-  /// Calls `each` for every open upload whose key begins with `prefix`, page by page. Errors: the store's; `protocol` when
-  /// the listing has no end.
-  Task<Result<void>> list(std::string prefix, std::function<void(ListedUpload)> each, CancelToken cancel);
+  /// Calls `each` for every open upload whose key begins with `prefix`, page by page. Errors: the store's; `protocol` or
+  /// `quota` when the listing has no end, or names more than `limit` bytes.
+  Task<Result<void>> list(std::string prefix, Bytes limit, std::function<void(ListedUpload)> each, CancelToken cancel);
 
   /// When the last part of an upload arrived; nothing when it has none, or no time is told. Errors: `expired` when the
   /// upload is gone.
@@ -30,18 +30,6 @@ class OpenUploads {
   Task<Result<PartPage>> parts(const ListedUpload& upload, std::string marker, CancelToken cancel);
 
   Bucket& bucket_;
-};
-
-/// Notices a listing that goes round in a circle, of any length, without keeping its marks (Brent's algorithm).
-class CircleGuard {
- public:
-  /// False when `mark` was seen before in a circle.
-  bool pass(const std::string& mark);
-
- private:
-  std::string kept_;
-  std::uint64_t steps_ = 0;
-  std::uint64_t limit_ = 1;
 };
 
 }  // namespace hfpour::s3

@@ -130,7 +130,6 @@ Signed sign(const SigningInput& input, const Credentials& credentials) {
   for (const http::Header& field : input.headers.fields()) {
     if (!contains(made_here, to_lower(field.name))) out.headers.add(field.name, field.value);
   }
-  if (credentials.anonymous()) return out;
   out.headers.add("x-amz-date", stamp(input.time));
   out.headers.add("x-amz-content-sha256", input.payload_token);
   if (!credentials.session_token.empty()) {

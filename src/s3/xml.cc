@@ -5,9 +5,9 @@
 #include <pugixml.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 
+#include "base/iso_time.h"
 #include "base/text.h"
 
 namespace hfpour::s3 {
@@ -190,30 +190,6 @@ Result<PartPage> parse_parts(std::string_view body) {
                                     parse_iso_time(child_text(node, "LastModified"))});
   }
   return page;
-}
-
-std::optional<WallTime> parse_iso_time(std::string_view text) {
-  constexpr std::string_view shape = "0000-00-00T00:00:00";
-  text = trim(text);
-  if (text.size() <= shape.size() || text.back() != 'Z') return std::nullopt;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    const bool digit = text[i] >= '0' && text[i] <= '9';
-    if (shape[i] == '0' ? !digit : text[i] != shape[i]) return std::nullopt;
-  }
-  const auto field = [text](std::size_t at, std::size_t size) {
-    return static_cast<unsigned>(parse_decimal(text.substr(at, size)).value_or(0));
-  };
-  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(field(0, 4))),
-                                         std::chrono::month(field(5, 2)),
-                                         std::chrono::day(field(8, 2))};
-  const unsigned hour = field(11, 2);
-  const unsigned minute = field(14, 2);
-  const unsigned second = field(17, 2);
-  // The clock of the system counts nanoseconds in 64 bits, which end in the year 2262.
-  const bool countable = field(0, 4) >= 1970 && field(0, 4) < 2262;
-  if (!date.ok() || !countable || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-         std::chrono::seconds(second);
 }
 
 Result<UploadPage> parse_uploads(std::string_view body) {

@@ -103,9 +103,6 @@ struct UploadPage {
   std::string next_upload_id_marker;
 };
 
-/// Reads `2026-11-21T10:20:30[.fraction]Z`, as S3 writes times; the fraction is dropped.
-std::optional<WallTime> parse_iso_time(std::string_view text);
-
 /// Reads a `ListMultipartUploadsResult`. Keys and key marker are decoded as in `parse_objects`.
 Result<UploadPage> parse_uploads(std::string_view body);
 

@@ -93,15 +93,28 @@ def test_datasets_and_spaces_are_told_apart(hub, store, pour):
         assert store.manifest(f"{kind}/me/model/")["type"] == result.json()["type"] == kind.removesuffix("s")
 
 
-def test_a_model_is_not_taken_for_the_dataset_of_the_same_name(hub, store, pour):
-    """Both have the same place below one prefix: the second run must see that it holds something else."""
+@pytest.mark.parametrize("refresh", [(), ("--refresh",)], ids=["plain", "refresh"])
+def test_a_dataset_does_not_share_the_place_of_the_model_of_its_name(hub, store, pour, refresh):
+    """Both have the same place below one prefix: the second must not replace or mix with the first."""
     hub.repo("me/model", {"only.txt": b"model"})
-    hub.repo("me/model", {"only.txt": b"other"}, kind="datasets")
+    hub.repo("me/model", {"only.txt": b"other", "more.txt": b"more"}, kind="datasets")
     assert pour(SOURCE, DESTINATION).exit == 0
-    assert pour("hf://datasets/me/model", DESTINATION).exit == 0
-    assert store.body(BASE + "only.txt") == b"other"
-    assert pour(SOURCE, DESTINATION).exit == 0
-    assert store.body(BASE + "only.txt") == b"model"
+    before = store.journal()
+    result = pour("hf://datasets/me/model", DESTINATION, *refresh)
+    assert (result.exit, result.stdout) == (2, ""), result.stderr
+    assert "holds the model 'me/model'" in result.stderr and "another prefix" in result.stderr, result.stderr
+    assert store.journal() == before
+    assert pour("hf://datasets/me/model", DESTINATION + "data/").exit == 0
+    assert pour(SOURCE, DESTINATION, *refresh).exit == 0
+
+
+def test_a_half_poured_dataset_keeps_its_place_too(hub, store, pour):
+    hub.repo("me/model", {"only.txt": b"model"})
+    hub.repo("me/model", {"a.txt": b"a", "b.txt": b"b"}, kind="datasets")
+    store.fault("status", op="PutObject", key="*/b.txt", code="AccessDenied")
+    assert pour("hf://datasets/me/model", DESTINATION, "--lanes", 1).exit == 6
+    result = pour(SOURCE, DESTINATION)
+    assert result.exit == 2 and "holds the dataset 'me/model'" in result.stderr, result.stderr
 
 
 @pytest.mark.parametrize("revision", ["v2", "refs/pr/1"])

@@ -75,6 +75,13 @@ def test_a_listing_in_many_pages(model, store, pour):
     settled(store)
 
 
+@pytest.mark.parametrize("page, status, words", [(300, 8, "does not end within 32.0 MiB"), (0, 5, "empty pages in a row")])
+def test_a_listing_that_always_goes_on_is_ended_in_bounded_memory(model, store, pour, page, status, words):
+    store.fault("list_truncated", op="ListObjectsV2", endless=page)
+    result = fails(store, pour, status, words, options=("--memory", "64Mi"), timeout=40)
+    assert store.counters()["requests"]["ListObjectsV2"] <= 1001, result.stderr
+
+
 @pytest.mark.parametrize("how", [{"loop": True}, {"loop": 2}, {"no_token": True}])
 def test_a_listing_without_an_end_is_refused(model, store, pour, how):
     assert run(pour).exit == 0

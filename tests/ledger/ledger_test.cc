@@ -218,6 +218,21 @@ TEST_CASE("ledger: a damaged state object is remarked and not used") {
   CHECK(found->remarks[0].find("manifest.json is not used") != std::string::npos);
 }
 
+TEST_CASE("ledger: the place of another type of repository is refused, sealed or half done") {
+  for (const char* const name : {manifest_name, checkpoint_name}) {
+    CAPTURE(name);
+    LedgerBench bench;
+    bench.store.objects[name] = write_manifest(manifest_of({record_of("a", "alpha")}));
+    Identity dataset = wanted;
+    dataset.type = "dataset";
+    const Result<Found> found = bench.look(dataset);
+    REQUIRE_FALSE(found.has_value());
+    CHECK(found.error().kind == Kind::usage);
+    CHECK(found.error().sentence.find("holds the model 'owner/name'") != std::string::npos);
+    CHECK(bench.look().has_value());
+  }
+}
+
 TEST_CASE("ledger: trouble with the store is no empty place") {
   LedgerBench bench;
   bench.store.failing = Error(Kind::forbidden, "AccessDenied");

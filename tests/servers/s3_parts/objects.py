@@ -109,6 +109,9 @@ def list_objects(ctx, rq):
             else:
                 entries.append(held[key])
             last = group or key
+    endless = ctx.endless_page(rq, prefix, token) if v2 else None
+    if endless:
+        entries, groups, more = endless[0], [], True
     out = [element("EncodingType", "url")] if url else []
     out += [element("Name", rq.bucket), element("Prefix", shown(prefix) if ctx.aws else prefix),
             element("MaxKeys", limit)]
@@ -131,7 +134,7 @@ def list_objects(ctx, rq):
     out += ["<CommonPrefixes>%s</CommonPrefixes>" % element("Prefix", shown(g)) for g in groups]
     if more and not ctx.no_token(rq):
         if v2:
-            out.append(element("NextContinuationToken",
+            out.append(element("NextContinuationToken", endless[1] if endless else
                                ctx.looped(rq, token, _to_token(ctx, last))))
         else:
             out.append(element("NextMarker", ctx.looped(rq, after, shown(last))))

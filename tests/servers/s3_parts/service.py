@@ -11,7 +11,7 @@ from . import multipart, objects
 from .answers import Answer, S3Error, error_document, request_id
 from .faults import STATUS_OF
 from .sigv4 import SignatureError
-from .store import Segment
+from .store import Segment, StoredObject
 from .wire import Abandon, Body, Closed, Deframer, receive
 
 MAX_PUT_BYTES = 5 * 1024 ** 3
@@ -347,6 +347,16 @@ class Service:
     def no_token(self, rq):
         fault = rq.plan.ambient.get("list_truncated")
         return bool(fault and fault.get("no_token"))
+
+    def endless_page(self, rq, prefix, token):
+        """With an endless list, (so many new entries, a new token); else nothing."""
+        fault = rq.plan.ambient.get("list_truncated")
+        if not fault or fault.get("endless") is None:
+            return None
+        number = int(token.rpartition("-")[2] or 0) if token.startswith("endless-") else 0
+        entries = [StoredObject("%s%s-%09d-%04d" % (prefix, "x" * 700, number, i), [], "0" * 32)
+                   for i in range(int(fault.get("endless")))]
+        return entries, "endless-%d" % (number + 1)
 
     def looped(self, rq, old, new):
         """With a looping list, the mark of the page before instead of the new one; with "loop": 2 the first two in turn."""
