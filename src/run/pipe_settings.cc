@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "hub/hub_client.h"
-#include "run/settings.h"
+#include "run/cgroup.h"
 #include "run/settings_parts.h"
 #include "s3/object.h"
 #include "s3/quirks.h"

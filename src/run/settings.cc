@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "hub/hub_client.h"
+#include "run/cgroup.h"
 #include "run/settings_parts.h"
 
 namespace hfpour::run {
@@ -141,18 +142,6 @@ Result<Settings> check(const cli::Options& options) {
   settings.refresh = options.refresh;
   settings.dry_run = options.dry_run;
   return settings;
-}
-
-Bytes default_ceiling() {
-  // Inside a container these are the container's own: cgroup v2, then v1.
-  for (const char* const path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream file(path);
-    std::string text;
-    if (!std::getline(file, text)) continue;
-    const std::optional<Bytes> limit = parse_decimal(trim(text));
-    if (limit && *limit > 0) return std::max(cli::min_memory, std::min(cli::default_memory, *limit / 2));
-  }
-  return cli::default_memory;
 }
 
 }  // namespace hfpour::run

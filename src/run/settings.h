@@ -39,7 +39,4 @@ struct Settings {
 /// rule.
 Result<Settings> check(const cli::Options& options);
 
-/// The default ceiling: `cli::default_memory`, or half of what the cgroup allows if that is less.
-Bytes default_ceiling();
-
 }  // namespace hfpour::run
