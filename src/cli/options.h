@@ -106,6 +106,10 @@ struct Options {
   LogFormat log_format = LogFormat::text;
   std::string log_level = "info";
 
+  std::string report;  ///< file for the run's report, `-` for stdout; empty: none
+  /// Where the last words go, if that file is there: `HFPOUR_TERMINATION_LOG`, else Kubernetes' own.
+  std::string termination_log;
+
   /// One sentence each, to be shown once, when the log is ready.
   std::vector<std::string> warnings;
 };

@@ -146,7 +146,7 @@ std::string shown_memory(const Options& options) {
 using O = Options;
 using G = Given;
 
-constexpr std::array<Setting, 20> table = {{
+constexpr std::array<Setting, 21> table = {{
     {"endpoint-url", "URL", "the S3 endpoint (required)",
      "S3_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL",
      [](O& o, const G& g) { return set_address(o.endpoint_url, g); }, nothing},
@@ -191,6 +191,8 @@ constexpr std::array<Setting, 20> table = {{
      [](O& o, const G& g) { return set_switch(o.dry_run, g); }, nothing},
     {"json", "", "the result on stdout as JSON", "",
      [](O& o, const G& g) { return set_switch(o.json, g); }, nothing},
+    {"report", "FILE", "each file and the run as JSON; - is stdout, instead of the URI", "",
+     [](O& o, const G& g) { return set_text(o.report, g); }, nothing},
     {"quiet", "", "only warnings and errors", "",
      [](O& o, const G& g) { return set_switch(o.quiet, g); }, nothing},
     {"no-progress", "", "no live bar, no periodic line",
