@@ -41,6 +41,9 @@ struct Request {
   std::string body;
 };
 
+/// True for the statuses that send the asker to their `Location`.
+inline bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+
 /// Status, header fields and, unless it went to an inlet, the body of an answer.
 struct Response {
   int status = 0;

@@ -4,12 +4,14 @@
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
+#include <array>
 #include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "http/headers.h"
+#include "hub/bounded_json.h"
 
 namespace hfpour::hub {
 namespace {
@@ -27,6 +29,8 @@ struct Verdict {
   std::string sentence;
 };
 
+constexpr std::array<std::string_view, 4> fields = {"error", "errors", "error_description", "message"};
+
 /// The text of `"…"`, `["…"]` or `[{"message": "…"}]`; empty for anything else.
 std::string first_text(const json& value) {
   const json& first = value.is_array() && !value.empty() ? value.front() : value;
@@ -40,8 +44,8 @@ std::string first_text(const json& value) {
 std::string message_of(const http::Response& response) {
   std::string message = response.headers.get("X-Error-Message").value_or("");
   if (message.empty() && trim(response.body).starts_with('{')) {
-    const json body = json::parse(response.body, nullptr, false);
-    for (const char* const name : {"error", "errors", "error_description"}) {
+    const json body = parse_bounded(response.body, JsonShape{fields}).value_or(json());
+    for (const std::string_view name : {"error", "errors", "error_description"}) {
       if (message.empty() && body.is_object() && body.contains(name)) {
         message = first_text(body.at(name));
       }

@@ -16,7 +16,6 @@ namespace {
 constexpr unsigned most_hops = 4;              ///< contract hub §3.3: three more after the first
 constexpr unsigned most_wrong_answers = 3;     ///< a 200 to a range, a wrong Content-Range: not a matter of patience
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
 
 }  // namespace
 
@@ -135,7 +134,7 @@ Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, R
     if (inlet.complete()) co_return Result<void>();
     if (!answer) co_return answer.error();
     if (link.on_hub) hub_.pacer().note("resolvers", *answer);
-    if (!is_redirect(answer->status)) co_return judge(file, *answer, accepted, link, slot);
+    if (!http::is_redirect(answer->status)) co_return judge(file, *answer, accepted, link, slot);
     Result<Link> next = hub_.read_redirect(ref_, commit_, file, link.url, *answer);
     if (!next) co_return next.error();
     link = *next;

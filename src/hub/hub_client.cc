@@ -12,15 +12,15 @@
 #include "http/url.h"
 #include "hub/errors.h"
 #include "hub/tree.h"
+#include "loop/deadline.h"
 
 namespace hfpour::hub {
 namespace {
 
 constexpr Bytes longest_page = 8 * MiB;  ///< 1000 entries of 300 bytes are usual; names may have 1 KiB each
 constexpr std::size_t most_pages = 5'000;  ///< 5 million entries; the Hub advises 100,000 (contract hub §2.5)
+constexpr Millis answer_limit{60'000};
 constexpr unsigned most_hops = 10;       ///< contract hub §1.4
-
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
 
 std::string origin_of_text(const std::string& url) {
   const Result<http::Url> parsed = http::parse_url(url);
@@ -86,7 +86,7 @@ Task<Result<std::vector<FileEntry>>> HubClient::list(RepoRef ref, std::string co
     // A mirror may name the real Hub here; the page is the same on the endpoint that was asked for (contract hub §2.2).
     const Result<http::Url> parsed = http::parse_url(**next);
     if (!parsed) co_return parsed.error().at("the next page of the listing");
-    url = http::origin_of(*parsed) == origin_ ? **next : origin_ + parsed->path_and_query;
+    url = http::origin_of(*parsed) == origin_ ? at_endpoint(endpoint_, **next) : endpoint_ + parsed->path_and_query;
   }
   std::sort(files.begin(), files.end(), [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
   const auto twice = std::adjacent_find(files.begin(), files.end(),
@@ -102,7 +102,7 @@ ResolveRequest HubClient::resolve_request(const RepoRef& ref, const std::string&
   ResolveRequest request;
   request.what = to_string(ref) + "/" + printable(file.path);
   request.url = url;
-  request.hub_origin = origin_;
+  request.hub_endpoint = endpoint_;
   request.commit = commit;
   request.size = file.size;
   request.hash = file.hash;
@@ -148,13 +148,15 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
   unsigned hops = 0;
   while (true) {
     co_await pacer_.turn(bucket, cancel);
-    Result<http::Response> answer = co_await client_.fetch(request, longest_page, cancel);
+    // The leg's own limits end a silent answer; this one ends one that trickles.
+    Deadline deadline(client_.reactor(), answer_limit, cancel, Error(Kind::timeout, "the Hub did not finish its answer in a minute"));
+    Result<http::Response> answer = co_await client_.fetch(request, longest_page, deadline.token());
     Error error;
     if (!answer) {
       error = answer.error();
     } else {
       pacer_.note(bucket, *answer);
-      const bool redirect = is_redirect(answer->status);
+      const bool redirect = http::is_redirect(answer->status);
       if (answer->status == 200 || (redirect && redirects_wanted)) co_return answer;
       if (redirect && ++hops <= most_hops) {
         Result<std::string> next = next_hop(request.url, *answer);
@@ -173,7 +175,7 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
 Result<std::string> HubClient::next_hop(const std::string& url, const http::Response& answer) const {
   Result<std::string> next = http::resolve_reference(url, answer.headers.get("Location").value_or(""));
   if (!next) return next.error().at("a redirect of the Hub");
-  if (origin_of_text(*next) == origin_) return next;
+  if (origin_of_text(*next) == origin_) return at_endpoint(endpoint_, std::move(*next));
   return Error(Kind::usage, "the Hub sends on to " + origin_of_text(*next) + "; set HF_ENDPOINT to use it");
 }
 

@@ -3,16 +3,19 @@
 
 #include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
+#include <array>
 #include <optional>
 
 #include "base/text.h"
+#include "hub/bounded_json.h"
 #include "hub/repo_ref.h"
 
 namespace hfpour::hub {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::array<std::string_view, 5> fields = {"id", "sha", "private", "disabled", "gated"};
 
 Error malformed(std::string_view rule) {
   return Error(Kind::protocol, fmt::format("the Hub's repository info cannot be read: {}", rule));
@@ -38,8 +41,9 @@ std::optional<Gated> read_gated(const json& object) {
 }  // namespace
 
 Result<RepoInfo> parse_info(std::string_view text) {
-  const json object = json::parse(text.begin(), text.end(), nullptr, false);
-  if (!object.is_object()) return malformed("it is not a JSON object");
+  const std::optional<json> parsed = parse_bounded(text, JsonShape{fields});
+  if (!parsed || !parsed->is_object()) return malformed("it is not a JSON object");
+  const json& object = *parsed;
   const auto id = object.find("id");
   const auto sha = object.find("sha");
   if (id == object.end() || !id->is_string()) return malformed("it has no 'id'");

@@ -23,10 +23,6 @@ using std::chrono::seconds;
 constexpr seconds unknown_life = std::chrono::minutes(50);
 constexpr seconds longest_life = std::chrono::hours(24 * 7);
 
-bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 /// True for a path that is a `/resolve/` route. A file path may hold either word: the first counts.
 bool is_resolve_route(std::string_view path) {
   const std::size_t resolve = path.find("/resolve/");
@@ -131,11 +127,12 @@ Result<Link> follow(const ResolveRequest& request, const http::Response& respons
     return Error(Kind::protocol, "the Hub redirects without saying where");
   }
   Result<std::string> target = http::resolve_reference(request.url, *location);
+  if (target) target = at_endpoint(request.hub_endpoint, std::move(*target));
   if (!target) return target.error().at("the Hub's redirect");
   const Result<http::Url> url = http::parse_url(*target);
   if (!url) return url.error();
   const std::string origin = http::origin_of(*url);
-  if (url->scheme == "http" && to_lower(request.hub_origin).starts_with("https:")) {
+  if (url->scheme == "http" && to_lower(request.hub_endpoint).starts_with("https:")) {
     return Error(Kind::protocol,
                  fmt::format("the Hub redirects from https to {}: refused", origin));
   }
@@ -145,7 +142,7 @@ Result<Link> follow(const ResolveRequest& request, const http::Response& respons
   }
   Link link;
   link.url = std::move(*target);
-  link.on_hub = http::same_origin(origin, request.hub_origin);
+  link.on_hub = http::same_origin(origin, request.hub_endpoint);
   link.ask_again = is_resolve_route(path_of(url->path_and_query));
   link.bare_resolve = link.ask_again;
   link.good_until = request.now + life * 4 / 5;
@@ -154,13 +151,23 @@ Result<Link> follow(const ResolveRequest& request, const http::Response& respons
 
 }  // namespace
 
+std::string at_endpoint(const std::string& endpoint, std::string url) {
+  const Result<http::Url> home = http::parse_url(endpoint);
+  const Result<http::Url> there = http::parse_url(url);
+  if (!home || !there || http::origin_of(*home) != http::origin_of(*there)) return url;
+  const std::string origin = http::origin_of(*home);
+  const std::string path = home->path_and_query == "/" ? "" : home->path_and_query;
+  if (there->path_and_query.starts_with(path + "/")) return url;
+  return origin + path + there->path_and_query;
+}
+
 Result<Link> read_resolve_answer(const ResolveRequest& request, const http::Response& response) {
   const auto with_facts = [&response](Error error) {
     error.http_status = response.status;
     error.request_id = printable(response.headers.get("X-Request-Id").value_or(""), 120);
     return error;
   };
-  const bool is_answer = response.status == 200 || is_redirect(response.status);
+  const bool is_answer = response.status == 200 || http::is_redirect(response.status);
   if (!is_answer) return to_error(request.what, response, request.with_token);
   if (const Result<void> good = check_promises(request, response.headers); !good) {
     return with_facts(good.error());
@@ -174,7 +181,7 @@ Result<Link> read_resolve_answer(const ResolveRequest& request, const http::Resp
   if (!asked) return asked.error();
   Link link;
   link.url = request.url;
-  link.on_hub = http::same_origin(request.url, request.hub_origin);
+  link.on_hub = http::same_origin(request.url, request.hub_endpoint);
   link.bare_resolve = is_resolve_route(path_of(asked->path_and_query));
   link.good_until = request.now + unknown_life * 4 / 5;
   return link;

@@ -23,13 +23,17 @@ struct Link {
 struct ResolveRequest {
   std::string what;        ///< for messages: `owner/name@main/config.json`
   std::string url;         ///< what was asked
-  std::string hub_origin;  ///< `http::origin_of` the configured endpoint
+  std::string hub_endpoint;  ///< as configured, maybe with a path
   std::string commit;      ///< 40 hex digits, as in the url
   Bytes size = 0;          ///< of the listing
   ContentHash hash;        ///< of the listing
   bool with_token = false;
   WallTime now;  ///< when the answer arrived
 };
+
+/// `url`, below the path of `endpoint` if it is on the endpoint's origin: a mirror below a path may hand on addresses as the
+/// Hub gave them. Pure.
+std::string at_endpoint(const std::string& endpoint, std::string url);
 
 /// Reads the answer to a bare `/resolve/` request.
 ///

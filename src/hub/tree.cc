@@ -3,13 +3,13 @@
 
 #include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
+#include <array>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_set>
 
 #include "base/text.h"
+#include "hub/bounded_json.h"
 
 namespace hfpour::hub {
 namespace {
@@ -18,26 +18,11 @@ using nlohmann::json;
 
 // No store takes a larger object (S3: 50 TB since 2025-12), and sums of such sizes cannot overflow.
 constexpr Bytes max_file_size = Bytes{1} << 46U;
+constexpr std::array<std::string_view, 5> fields = {"type", "path", "size", "oid", "lfs"};
+constexpr std::size_t most_entries = 10'000;  ///< of a page; the Hub sends 1,000 (contract hub §2.2)
 
 Error malformed(std::string_view rule) {
   return Error(Kind::protocol, fmt::format("the Hub's listing cannot be read: {}", rule));
-}
-
-/// Parses `text`; nothing if it is not JSON or an object of it holds a field twice.
-std::optional<json> parse_strictly(std::string_view text) {
-  std::vector<std::set<std::string>> open_objects;
-  bool twice = false;
-  const auto watch = [&open_objects, &twice](int, json::parse_event_t event, json& value) {
-    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == json::parse_event_t::key) {
-      twice |= !open_objects.back().insert(value.get_ref<const std::string&>()).second;
-    }
-    return true;
-  };
-  json parsed = json::parse(text.begin(), text.end(), watch, false);
-  if (parsed.is_discarded() || twice) return std::nullopt;
-  return parsed;
 }
 
 const std::string* text_field(const json& object, const char* name) {
@@ -78,8 +63,8 @@ Result<FileEntry> read_file(const json& entry) {
 }  // namespace
 
 Result<std::vector<FileEntry>> parse_tree_page(std::string_view text) {
-  const std::optional<json> page = parse_strictly(text);
-  if (!page) return malformed("it is not JSON, or holds a field twice");
+  const std::optional<json> page = parse_bounded(text, JsonShape{fields, most_entries});
+  if (!page) return malformed("it is not JSON, too long, or holds a field twice");
   if (!page->is_array()) return malformed("it is not a list");
   std::vector<FileEntry> files;
   std::unordered_set<std::string> seen;

@@ -7,14 +7,17 @@
 
 namespace hfpour {
 
-/// A token of its own that is cancelled after a while: clean-up must not be stopped by what it cleans up after, and must
-/// not last for ever either. Loop thread; outlives the work that uses its token.
+/// A token that is cancelled after a while, with `why`, or when its parent is. Without a parent it is for clean-up, which
+/// must not be stopped by what it cleans up after, and must not last for ever either. Loop thread; outlives the work that
+/// uses its token.
 class Deadline {
  public:
-  Deadline(Reactor& reactor, Millis limit) : reactor_(reactor) {
+  Deadline(Reactor& reactor, Millis limit, CancelToken parent = CancelToken(),
+           Error why = Error(Kind::cancelled, "clean-up took too long"))
+      : reactor_(reactor), source_(parent), why_(std::move(why)) {
     timer_ = reactor.at(reactor.clock().now() + limit, [this] {
       armed_ = false;
-      source_.cancel(Error(Kind::cancelled, "clean-up took too long"));
+      source_.cancel(why_);
     });
   }
   Deadline(const Deadline&) = delete;
@@ -28,6 +31,7 @@ class Deadline {
  private:
   Reactor& reactor_;
   CancelSource source_;
+  Error why_;
   Reactor::TimerId timer_;
   bool armed_ = true;
 };

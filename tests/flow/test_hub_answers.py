@@ -284,6 +284,22 @@ def test_a_file_that_moved_to_another_name_is_followed(hub, store, pour):
     check_token_stayed_home(hub)
 
 
+@pytest.mark.parametrize("foreign", [False, True])
+def test_a_mirror_below_a_path(hub, store, pour, foreign):
+    """One that hands on the Hub's own addresses unchanged: next pages, new names and the Hub's content route."""
+    hub.repo("me/old", {}, {"renamed_to": "me/model"})
+    hub.repo("me/model", MODEL, LFS)
+    hub.admin("settings", {"path_prefix": "/mirrors/hf", "page_size": 2})
+    if foreign:
+        hub.fault("link_foreign", origin="https://huggingface.co", count=-1)
+    try:
+        result = pour("hf://me/old", f"s3://{BUCKET}/p/", env={"HF_ENDPOINT": hub.url + "/mirrors/hf/"}, timeout=30)
+    finally:
+        hub.admin("settings", {"path_prefix": "", "page_size": 1000})
+    assert result.exit == 0, result.stderr
+    check_bucket(store, "p/me/old/", MODEL)
+
+
 def test_renamed_to_what_is_gone_is_not_found(hub, store, pour):
     hub.repo("me/old", {}, {"renamed_to": "me/nowhere"})
     result = pour("hf://me/old", DESTINATION, timeout=30)

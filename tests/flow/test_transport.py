@@ -141,3 +141,13 @@ def test_an_edge_that_only_trickles_is_left_for_another(hub, store, pour):
     assert result.exit == 0, result.stderr
     assert hub.counters()["resolves"]["models/me/model/weights.bin"] <= 2
     check_bucket(store, BASE, {"weights.bin": content})
+
+
+def test_a_listing_that_trickles_is_asked_for_again(hub, store, pour):
+    """Just fast enough not to count as silent, it would take 80 s; a minute is enough for a page."""
+    hub.repo("me/model", {f"many/{number:04d}.txt": b"x" for number in range(999)} | {"one.txt": b"one"})
+    hub.fault("trickle", route="tree", rate=1300)
+    result = pour(SOURCE, DESTINATION, "--include", "one.txt", timeout=120)
+    assert result.exit == 0, result.stderr
+    assert "did not finish its answer" in result.stderr and hub.admin("faults") == [], result.stderr
+    check_bucket(store, BASE, {"one.txt": b"one"})

@@ -162,7 +162,7 @@ TEST_CASE("link: a redirect that cannot be followed is refused without its query
 TEST_CASE("link: between plain http endpoints a plain redirect is fine") {
   ResolveRequest asked = request();
   asked.url = "http://127.0.0.1:1/me/repo/resolve/" + commit + "/m.bin";
-  asked.hub_origin = "http://127.0.0.1:1";
+  asked.hub_endpoint = "http://127.0.0.1:1";
   const auto link =
       read_resolve_answer(asked, Response{302, {{"Location", "http://127.0.0.1:2/x"}}, ""});
   REQUIRE(link);
@@ -177,4 +177,13 @@ TEST_CASE("link: failures of the Hub speak for themselves") {
   CHECK(read(429, {{"RateLimit", "\"resolvers\";r=0;t=2"}}).error().retry_after == Millis(3000));
   CHECK(read(206, {}).error().kind == Kind::protocol);
   CHECK(read(304, {}).error().kind == Kind::protocol);
+}
+
+TEST_CASE("link: below a mirror's path, the Hub's own addresses get that path, once") {
+  const std::string mirror = "https://mirror.example/hf";
+  CHECK(at_endpoint(mirror, "https://mirror.example/api/x?cursor=1") == "https://mirror.example/hf/api/x?cursor=1");
+  CHECK(at_endpoint(mirror, "https://mirror.example/hf/api/x") == "https://mirror.example/hf/api/x");
+  CHECK(at_endpoint(mirror, "https://mirror.example/hfx/y") == "https://mirror.example/hf/hfx/y");
+  CHECK(at_endpoint(mirror, "https://cdn.example/a?b") == "https://cdn.example/a?b");
+  CHECK(at_endpoint("https://mirror.example", "https://mirror.example/a") == "https://mirror.example/a");
 }

@@ -104,3 +104,28 @@ TEST_CASE("tree: anything malformed is a fault of the server") {
     CHECK(page.error().kind == Kind::protocol);
   }
 }
+
+TEST_CASE("tree: what a hostile Hub could send takes no more memory than a page") {
+  const auto refused = [](const std::string& page) {
+    const auto parsed = parse_tree_page(page);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().kind == Kind::protocol);
+  };
+  const Bytes size = 4 * MiB;
+  refused(std::string(size, '['));
+  refused("[" + std::string(size, '{'));
+  std::string objects = "[";
+  while (objects.size() < size) objects += R"({"type":"directory"},)";
+  objects.back() = ']';
+  refused(objects);
+  std::string nested = R"([{"type":"file","lfs":)";
+  for (unsigned i = 0; i < 1'000; ++i) nested += R"({"lfs":)";
+  refused(nested);
+}
+
+TEST_CASE("tree: fields nobody asked for are skipped, whatever they hold") {
+  const auto page = parse_tree_page("[" + plain("a").substr(0, plain("a").size() - 1) +
+                                    R"(,"lastCommit":{"id":"x","id":"y","path":[[[[1]]]]},"more":["[{\"",{}]}])");
+  REQUIRE(page);
+  CHECK((*page)[0].path == "a");
+}

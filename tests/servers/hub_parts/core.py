@@ -146,6 +146,12 @@ class Hub:
     # -- the Hub listener --------------------------------------------------
 
     def handle_hub(self, request):
+        prefix = self.settings.path_prefix
+        if prefix and not request.path.startswith("/_admin/"):
+            if not request.path.startswith(prefix + "/"):
+                request.route = "other"
+                return answers.html(404)
+            request.target, request.path = request.target[len(prefix):], request.path[len(prefix):]
         segments = request.path[1:].split("/")
         try:
             self.classify(request, segments)

@@ -11,7 +11,7 @@ class Settings:
     """What the command line sets and `POST /_admin/settings` can change."""
 
     NAMES = ("page_size", "cdn_ttfb_ms", "cdn_rate", "unranged_limit", "xet", "gzip",
-             "strict_auth", "url_life_s")
+             "strict_auth", "url_life_s", "path_prefix")
 
     def __init__(self, **values):
         self.page_size = 1000
@@ -22,6 +22,7 @@ class Settings:
         self.gzip = True
         self.strict_auth = True
         self.url_life_s = 3600
+        self.path_prefix = ""  # a mirror below this path, which hands on what the Hub says of addresses unchanged
         self.update(values)
 
     def update(self, values):
@@ -29,7 +30,7 @@ class Settings:
             if name not in self.NAMES:
                 raise ValueError(f"unknown setting {name!r}; known: {', '.join(self.NAMES)}")
             kind = type(getattr(self, name))
-            if not isinstance(value, (bool if kind is bool else int)):
+            if not isinstance(value, kind if kind in (bool, str) else int):
                 raise ValueError(f"setting {name!r} wants {kind.__name__}")
             setattr(self, name, value)
 
