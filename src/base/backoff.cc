@@ -6,7 +6,7 @@
 namespace hfpour {
 
 std::optional<Millis> Backoff::after(const Error& error) {
-  if (!is_retryable(error.kind)) return std::nullopt;
+  if (!is_retryable(error.kind) || error.given_up) return std::nullopt;
   ++failures_;
   if (failures_ >= policy_.attempts) return std::nullopt;
   // Nobody's init container should wait for hours without a word: that is for whoever started it to decide.

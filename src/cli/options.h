@@ -76,8 +76,15 @@ struct Options {
   std::string endpoint_url;  ///< of the store
   std::string region;        ///< empty: learned from the store
   Addressing addressing = Addressing::automatic;
-  CaBundle ca_bundle;
-  Credentials credentials;
+  CaBundle ca_bundle;        ///< for both sides
+  CaBundle hub_ca_bundle;    ///< for the Hub's side instead, if it is named
+  CaBundle store_ca_bundle;  ///< for the store's
+  Credentials credentials;   ///< from the environment; empty: they are elsewhere, or nowhere
+  std::string profile;       ///< asked for by name here; empty: nobody did
+  Environment::Values aws;   ///< the variables of AWS' own tools, and `HOME`
+
+  const CaBundle& hub_ca() const { return hub_ca_bundle.path.empty() ? ca_bundle : hub_ca_bundle; }
+  const CaBundle& store_ca() const { return store_ca_bundle.path.empty() ? ca_bundle : store_ca_bundle; }
 
   std::string hub_endpoint = "https://huggingface.co";  ///< without a `/` at its end
   Secret hf_token;                                      ///< empty: anonymous

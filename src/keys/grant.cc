@@ -29,6 +29,7 @@ Result<Grant> checked(Values values) {
   if (!is_key_text(values.secret)) return odd("has no usable SecretAccessKey");
   if (!values.token.empty() && !is_key_text(values.token)) return odd("has no usable session token");
   Grant grant;
+  if (values.expires.ends_with("+00:00")) values.expires.replace(values.expires.size() - 6, 6, "Z");
   if (!values.expires.empty()) {
     grant.expires = s3::parse_iso_time(values.expires);
     if (!grant.expires) return odd("has an Expiration that cannot be read");

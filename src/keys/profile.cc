@@ -24,12 +24,12 @@ std::string section_name(std::string_view line, bool config) {
   return std::string(name);
 }
 
-std::string value_of(const Profile& profile, std::string_view name) {
+}  // namespace
+
+std::string setting(const Profile& profile, std::string_view name) {
   const auto at = profile.find(name);
   return at == profile.end() ? "" : at->second;
 }
-
-}  // namespace
 
 std::optional<Profile> find_profile(std::string_view text, std::string_view name, bool config) {
   std::optional<Profile> found;
@@ -68,8 +68,8 @@ Result<std::optional<Profile>> read_profile(const Places& places) {
 
 Result<Grant> keys_of(const Profile& profile, const std::string& name) {
   Grant grant;
-  grant.credentials = s3::Credentials{value_of(profile, "aws_access_key_id"), Secret(value_of(profile, "aws_secret_access_key")),
-                                      Secret(value_of(profile, "aws_session_token"))};
+  grant.credentials = s3::Credentials{setting(profile, "aws_access_key_id"), Secret(setting(profile, "aws_secret_access_key")),
+                                      Secret(setting(profile, "aws_session_token"))};
   const s3::Credentials& keys = grant.credentials;
   for (const auto& [field, value] : {std::pair<std::string_view, const std::string&>{"aws_access_key_id", keys.access_key_id},
                                      {"aws_secret_access_key", keys.secret.reveal()}}) {

@@ -33,6 +33,9 @@ class FileIssuer final : public Issuer {
   const Places& places_;
 };
 
+/// A setting of the profile; empty if it has none of that name.
+std::string setting(const Profile& profile, std::string_view name);
+
 /// Keys of a profile. Errors: `usage` for half a pair, or values that cannot be keys.
 Result<Grant> keys_of(const Profile& profile, const std::string& name);
 

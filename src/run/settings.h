@@ -7,8 +7,8 @@
 #include "cli/options.h"
 #include "hub/repo_ref.h"
 #include "hub/selection.h"
+#include "keys/places.h"
 #include "ledger/manifest.h"
-#include "s3/credentials.h"
 #include "s3/location.h"
 
 namespace hfpour::run {
@@ -21,8 +21,9 @@ struct Settings {
   Secret hf_token;
   s3::Location location;
   std::string base;  ///< key prefix of the repository's place, ending with `/`
-  s3::Credentials credentials;
-  std::string ca_bundle;
+  keys::Places keys;  ///< where the store's keys may be found
+  std::string hub_ca;    ///< certificates to trust; empty: the system's
+  std::string store_ca;
   Bytes memory = 0;
   unsigned lanes = 0;
   Bytes part_size = 0;
