@@ -1,7 +1,11 @@
 """Keys of the store from each place a Pod has them, renewed in mid-run, and places that fail."""
 
+import json
+import subprocess
+import sys
+
 import pytest
-from support import BUCKET, MIB, Pourer, Server, data, wait_until
+from support import BUCKET, KEY_ID, MIB, SECRET_KEY, SERVERS, Server, data, wait_until
 
 SOURCE, DESTINATION = "hf://me/model", f"s3://{BUCKET}/p/"
 PART = 5 * MIB
@@ -18,10 +22,6 @@ def keys(number, **more):
 @pytest.fixture(scope="module")
 def place():
     server = Server.__new__(Server)
-    import json
-    import subprocess
-    import sys
-    from support import SERVERS
     server.process = subprocess.Popen([sys.executable, "-B", str(SERVERS / "credentials.py")], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, text=True)
     server.url = json.loads(server.process.stdout.readline())["url"]
@@ -57,7 +57,6 @@ def guarded(store):
     def accept(*given):
         store.admin("credentials", [{"expires_in_s": 3600, **{k: v for k, v in each.items() if k != "life_s"}} for each in given])
     yield accept
-    from support import KEY_ID, SECRET_KEY
     store.admin("credentials", [{"access_key": KEY_ID, "secret_key": SECRET_KEY}])
 
 
@@ -71,10 +70,6 @@ def test_each_place_gives_keys(hub, pour, place, guarded, ways, way):
     hub.repo("me/model", MODEL)
     guarded(keys(1))
     place.admin("set", {"keys": [keys(1)], "token": TOKEN})
-    # A proxy that is not there: what is near is asked without it.
-    proxy = {} if way == "web identity" else {"http_proxy": "http://127.0.0.1:9", "NO_PROXY": ""}
-    if proxy:
-        proxy["NO_PROXY"] = "localhost"
     result = pour(SOURCE, DESTINATION, "--log-level", "trace", env={**ways[way]})
     assert result.exit == 0, result.stderr
     never_seen(result)
