@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <random>
 #include <span>
 
@@ -15,6 +16,8 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/pipe_options.h"
+#include "cli/report.h"
+#include "cli/termination.h"
 #include "loop/signals.h"
 #include "run/pipe_command.h"
 #include "run/run.h"
@@ -39,11 +42,6 @@ bool say(const std::string& text) {
   return said;
 }
 
-int refuse(const Error& error) {
-  std::fprintf(stderr, "hfpour: %s\n", error.sentence.c_str());
-  return cli::exit_status(error.kind);
-}
-
 cli::ConsoleSettings console_settings(const cli::Options& options) {
   cli::ConsoleSettings settings;
   settings.quiet = options.quiet;
@@ -53,14 +51,38 @@ cli::ConsoleSettings console_settings(const cli::Options& options) {
   return settings;
 }
 
-/// Runs to the end and gives the exit status.
-int pour(const cli::Options& options, const run::Settings& settings, Signals& signals) {
+/// The report, if one is wanted.
+Result<std::unique_ptr<cli::Report>> open_report(const cli::Options& options) {
+  if (options.report.empty()) return std::unique_ptr<cli::Report>();
+  if (options.report == "-" && options.json) {
+    return Error(Kind::usage, "--report - and --json both want stdout; the report holds what --json prints, under \"run\"");
+  }
+  Result<cli::Report> report = cli::Report::open(options.report);
+  if (!report) return report.error();
+  return std::make_unique<cli::Report>(std::move(*report));
+}
+
+/// What is left to say when all is over: stdout, the report, the last words of a container. Gives the exit status.
+int conclude(const cli::Options& options, cli::Outcome outcome, cli::Report* report) {
+  Result<void> reported = report == nullptr ? Result<void>() : report->finish(outcome);
+  if (!reported) std::fprintf(stderr, "hfpour: %s\n", reported.error().sentence.c_str());
+  const bool taken = report != nullptr && report->on_stdout();
+  const std::string line = taken ? "" : cli::result_line(outcome, options.json);
+  const bool said = line.empty() || say(line);
+  if (outcome.exit == 0 && !(said && reported)) outcome.exit = static_cast<int>(cli::ExitStatus::internal);
+  cli::leave_termination_message(options.termination_log, outcome);
+  return outcome.exit;
+}
+
+/// Runs to the end and gives the exit status. `report` may be null.
+int pour(const cli::Options& options, const run::Settings& settings, Signals& signals, cli::Report* report) {
   const SystemClock clock;
   const SteadyTime begun = clock.now();
   const std::unique_ptr<spdlog::logger> log = make_logger(options.log_format, options.log_level);
   Progress progress;
   Random random(std::random_device{}());
   cli::Console console(*log, stderr, progress, console_settings(options), begun);
+  if (report != nullptr) console.report_to(*report);
   for (const std::string& warning : options.warnings) console.remark(warning);
   Reactor reactor(clock);
   CancelSource stop;
@@ -78,20 +100,22 @@ int pour(const cli::Options& options, const run::Settings& settings, Signals& si
   outcome.took = std::chrono::duration_cast<Millis>(clock.now() - begun);
   outcome.peak_memory = cli::peak_resident();
   outcome.retries = progress.retries;
+  outcome.failed_file = console.failed_file();
   if (!done) {
     outcome.status = cli::Status::failed;
     outcome.error = done.error();
     outcome.exit = stopped_by != 0 ? 128 + stopped_by : cli::exit_status(done.error().kind);
   }
   console.finish(outcome);
-  const std::string line = cli::result_line(outcome, options.json);
-  if (!line.empty() && !say(line) && outcome.exit == 0) return static_cast<int>(cli::ExitStatus::internal);
-  return outcome.exit;
+  return conclude(options, std::move(outcome), report);
 }
 
 int run_program(std::span<const char* const> arguments) {
-  const Result<cli::Options> options = cli::read_options(arguments, cli::Environment::from(environ));
-  if (!options) return refuse(options.error());
+  const cli::Environment environment = cli::Environment::from(environ);
+  const std::string last_words = cli::termination_path(environment);
+  Result<cli::Options> options = cli::read_options(arguments, environment);
+  if (!options) return cli::refuse(options.error(), last_words);
+  options->termination_log = last_words;
   if (options->action == cli::Action::help) {
     return say(options->help_for ? cli::pipe_help(*options->help_for) : cli::help_text()) ? 0 : 1;
   }
@@ -103,9 +127,11 @@ int run_program(std::span<const char* const> arguments) {
     return run::pipe_command(*options, signals);
   }
   const Result<run::Settings> settings = run::check(*options);
-  if (!settings) return refuse(settings.error());
+  if (!settings) return cli::refuse(settings.error(), last_words);
+  Result<std::unique_ptr<cli::Report>> report = open_report(*options);
+  if (!report) return cli::refuse(report.error(), last_words);
   Signals signals({SIGTERM, SIGINT});
-  return pour(*options, *settings, signals);
+  return pour(*options, *settings, signals, report->get());
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 namespace hfpour {
 
 std::optional<Millis> Backoff::after(const Error& error) {
-  if (!is_retryable(error.kind)) return std::nullopt;
+  if (!is_retryable(error.kind) || error.given_up) return std::nullopt;
   if (failures_ == 0) first_failure_ = clock_.now();
   ++failures_;
   if (failures_ >= policy_.least_attempts && clock_.now() - first_failure_ >= policy_.patience) return std::nullopt;

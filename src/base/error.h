@@ -43,6 +43,7 @@ struct Error {
   std::string code;                ///< the remote side's own word: `SlowDown`, `GatedRepo`
   std::string request_id;          ///< what the remote side's support would ask for
   std::optional<std::chrono::milliseconds> retry_after;  ///< the remote side's own wish
+  bool given_up = false;  ///< the patience for this was used up below: nobody above tries again
 
   Error() = default;
   Error(Kind k, std::string text) : kind(k), sentence(std::move(text)) {}

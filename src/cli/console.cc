@@ -86,6 +86,7 @@ void Console::planned(const PlanFacts& plan) {
 }
 
 void Console::file_done(const FileFacts& file) {
+  if (report_ != nullptr) report_->add(file);
   const std::string path = shown_path(file.path);
   const std::string hash = to_hex(file.hash);
   const std::string_view verb = file.adopted ? "kept" : "stored";
@@ -106,6 +107,8 @@ void Console::file_done(const FileFacts& file) {
 }
 
 void Console::file_failed(std::string_view path, const Error& error) {
+  if (report_ != nullptr) report_->add(path, error);
+  if (failed_file_.empty()) failed_file_ = path;
   const std::string reason = shown_text(error.describe());
   if (settings_.format == LogFormat::json) {
     say(Level::err, fmt::format("failed path={} kind={} error={}", json_quote(shown_path(path)),

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/format.h"
+#include "cli/report.h"
 #include "transfer/observer.h"
 
 namespace hfpour::cli {
@@ -53,6 +54,12 @@ class Console final : public Observer {
   bool tracing() const override;
   void trace(std::string_view line) override;
 
+  /// From now on each file that ends also goes into `report`, which outlives this.
+  void report_to(Report& report) { report_ = &report; }
+
+  /// The first file that failed for good; empty if none has.
+  const std::string& failed_file() const { return failed_file_; }
+
   /// Looks at the progress and redraws or writes what is due. To be called about five times a
   /// second; more often is harmless.
   void tick(SteadyTime now);
@@ -81,6 +88,8 @@ class Console final : public Observer {
   std::FILE* screen_;
   const Progress& progress_;
   ConsoleSettings settings_;
+  Report* report_ = nullptr;
+  std::string failed_file_;
   bool planned_ = false;  // before the plan there is nothing to show
   bool finished_ = false;
   bool drawn_ = false;  // a bar stands on the screen

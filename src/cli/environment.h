@@ -31,6 +31,9 @@ class Environment {
   /// The value, or an empty text when it is not set: for names whose empty value means the same.
   std::string_view get(std::string_view name) const;
 
+  /// All of them.
+  const Values& values() const { return values_; }
+
  private:
   Values values_;
 };

@@ -73,6 +73,7 @@ struct Outcome {
   Bytes peak_memory = 0;  ///< `peak_resident()`
   std::uint64_t retries = 0;
   std::optional<Limit> limit;  ///< what held the run back most
+  std::string failed_file;     ///< the first file that failed for good; empty: none
   std::optional<Error> error;  ///< with `failed`
   int exit = 0;                ///< the exit status of the process
 };

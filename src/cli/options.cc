@@ -275,14 +275,33 @@ Result<void> read_keys(const Environment& env, Options& options) {
   if (!secret) return secret.error();
   auto session = read_secret(env, "AWS_SESSION_TOKEN");
   if (!session) return session.error();
+  if (session->empty()) session = read_secret(env, "AWS_SECURITY_TOKEN");  // its name of old
+  if (!session) return session.error();
+  if (id->empty() != secret->empty()) {
+    return usage(fmt::format("not set: {}", id->empty() ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY"));
+  }
   options.credentials = Credentials{id->reveal(), *std::move(secret), *std::move(session)};
+  for (const auto& [name, value] : env.values()) {
+    if (name.starts_with("AWS_") || name == "HOME") options.aws.emplace(name, value);
+  }
   return {};
+}
+
+/// Whether something says that the keys are elsewhere.
+bool keys_elsewhere(const Options& options) {
+  if (!options.profile.empty()) return true;
+  for (const char* const name : {"AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                                 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_SHARED_CREDENTIALS_FILE"}) {
+    if (const auto at = options.aws.find(name); at != options.aws.end() && !at->second.empty()) return true;
+  }
+  return false;
 }
 
 void note_missing_store(const Options& options, std::vector<std::string_view>& missing) {
   if (options.endpoint_url.empty()) missing.push_back("S3_ENDPOINT_URL (or --endpoint-url)");
-  if (options.credentials.access_key_id.empty()) missing.push_back("AWS_ACCESS_KEY_ID");
-  if (options.credentials.secret.empty()) missing.push_back("AWS_SECRET_ACCESS_KEY");
+  if (!options.credentials.access_key_id.empty() || keys_elsewhere(options)) return;
+  missing.push_back("AWS_ACCESS_KEY_ID");
+  missing.push_back("AWS_SECRET_ACCESS_KEY");
 }
 
 /// `A, B and C`.
@@ -300,14 +319,11 @@ Result<void> check_complete(const Options& options) {
   std::vector<std::string_view> missing;
   if (options.source.empty()) missing.push_back("MODEL_NAME");
   if (options.destination.empty() && options.bucket.empty()) missing.push_back("S3_BUCKET");
-  const bool arguments_help = !missing.empty();
-  note_missing_store(options, missing);
+  // The store's address and keys alone may stand in files, or come from who runs the machine.
   if (missing.empty()) return {};
-  return usage(fmt::format("not set: {}{}", joined(missing),
-                           arguments_help
-                               ? "; source and destination may also be arguments: hf://owner/name "
-                                 "s3://bucket/prefix/"
-                               : ""));
+  note_missing_store(options, missing);
+  return usage(fmt::format("not set: {}; source and destination may also be arguments: hf://owner/name s3://bucket/prefix/",
+                           joined(missing)));
 }
 
 /// `cat`, `tar` and `put`: arguments behind the word, and flags of their own.
@@ -328,9 +344,6 @@ Result<Options> read_pipe(const CommandLine& line, const Environment& env, Optio
     return options;
   }
   if (const auto done = read_keys(env, options); !done) return done.error();
-  std::vector<std::string_view> missing;
-  note_missing_store(options, missing);
-  if (!missing.empty()) return usage("not set: " + joined(missing));
   return options;
 }
 

@@ -76,8 +76,15 @@ struct Options {
   std::string endpoint_url;  ///< of the store
   std::string region;        ///< empty: learned from the store
   Addressing addressing = Addressing::automatic;
-  CaBundle ca_bundle;
-  Credentials credentials;
+  CaBundle ca_bundle;        ///< for both sides
+  CaBundle hub_ca_bundle;    ///< for the Hub's side instead, if it is named
+  CaBundle store_ca_bundle;  ///< for the store's
+  Credentials credentials;   ///< from the environment; empty: they are elsewhere, or nowhere
+  std::string profile;       ///< asked for by name here; empty: nobody did
+  Environment::Values aws;   ///< the variables of AWS' own tools, and `HOME`
+
+  const CaBundle& hub_ca() const { return hub_ca_bundle.path.empty() ? ca_bundle : hub_ca_bundle; }
+  const CaBundle& store_ca() const { return store_ca_bundle.path.empty() ? ca_bundle : store_ca_bundle; }
 
   std::string hub_endpoint = "https://huggingface.co";  ///< without a `/` at its end
   Secret hf_token;                                      ///< empty: anonymous
@@ -107,6 +114,10 @@ struct Options {
   bool progress = true;  ///< live bar or periodic lines
   LogFormat log_format = LogFormat::text;
   std::string log_level = "info";
+
+  std::string report;  ///< file for the run's report, `-` for stdout; empty: none
+  /// Where the last words go, if that file is there: `HFPOUR_TERMINATION_LOG`, else Kubernetes' own.
+  std::string termination_log;
 
   /// One sentence each, to be shown once, when the log is ready.
   std::vector<std::string> warnings;

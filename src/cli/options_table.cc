@@ -129,8 +129,8 @@ Result<void> add_include(Options& options, const Given& given) {
   return add_patterns(options.include, given);
 }
 
-Result<void> set_ca_bundle(Options& options, const Given& given) {
-  options.ca_bundle = CaBundle{std::string(given.text), std::string(given.name)};
+Result<void> set_ca_bundle(CaBundle& field, const Given& given) {
+  field = CaBundle{std::string(given.text), std::string(given.name)};
   return {};
 }
 
@@ -153,7 +153,7 @@ std::string shown_memory(const Options& options) {
 using O = Options;
 using G = Given;
 
-constexpr std::array<Setting, 21> table = {{
+constexpr std::array<Setting, 25> table = {{
     {"endpoint-url", "URL", "the S3 endpoint (required)",
      "S3_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL",
      [](O& o, const G& g) { return set_address(o.endpoint_url, g); }, nothing},
@@ -165,11 +165,18 @@ constexpr std::array<Setting, 21> table = {{
     {"addressing", "HOW", "bucket in the path or in the host: auto, path, virtual", "",
      [](O& o, const G& g) { return set_word(o.addressing, g, addressings); },
      [](const O& o) { return word_of(o.addressing, addressings); }},
+    {"profile", "NAME", "of the shared AWS files; beats keys in the environment", "",
+     [](O& o, const G& g) { return set_text(o.profile, g); }, nothing},
     {"ca-bundle", "FILE", "certificates to trust, PEM",
-     "AWS_CA_BUNDLE SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE", set_ca_bundle,
+     "AWS_CA_BUNDLE SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE",
+     [](O& o, const G& g) { return set_ca_bundle(o.ca_bundle, g); },
      [](const O& o) {
        return o.ca_bundle.path.empty() ? std::string("the system's") : o.ca_bundle.path;
      }},
+    {"hub-ca-bundle", "FILE", "the same for the Hub and its CDN alone", "",
+     [](O& o, const G& g) { return set_ca_bundle(o.hub_ca_bundle, g); }, nothing},
+    {"store-ca-bundle", "FILE", "the same for the store and STS alone", "",
+     [](O& o, const G& g) { return set_ca_bundle(o.store_ca_bundle, g); }, nothing},
     {"hub-endpoint", "URL", "the Hub or a mirror of it", "HF_ENDPOINT",
      [](O& o, const G& g) { return set_address(o.hub_endpoint, g); },
      [](const O& o) { return o.hub_endpoint; }},
@@ -200,6 +207,8 @@ constexpr std::array<Setting, 21> table = {{
      [](O& o, const G& g) { return set_switch(o.dry_run, g); }, nothing},
     {"json", "", "the result on stdout as JSON", "",
      [](O& o, const G& g) { return set_switch(o.json, g); }, nothing},
+    {"report", "FILE", "each file and the run as JSON; - is stdout, instead of the URI", "",
+     [](O& o, const G& g) { return set_text(o.report, g); }, nothing},
     {"quiet", "", "only warnings and errors", "",
      [](O& o, const G& g) { return set_switch(o.quiet, g); }, nothing},
     {"no-progress", "", "no live bar, no periodic line",

@@ -22,7 +22,7 @@ struct Command {
 
 constexpr std::array<Command, 4> commands = {{
     {Action::cat, "cat",
-     "range revision hub-endpoint endpoint-url region addressing ca-bundle memory lanes retry-for quiet no-progress log-format "
+     "range revision hub-endpoint endpoint-url region addressing profile ca-bundle hub-ca-bundle store-ca-bundle memory lanes retry-for quiet no-progress log-format "
      "log-level",
      "hfpour cat hf://owner/name[@revision]/path | s3://bucket/key",
      R"(hfpour cat streams one file to stdout, fetched in ranges side by side and hashed as it goes.
@@ -38,7 +38,7 @@ the length is checked. An object that is replaced while it is read ends the run:
 
 )"},
     {Action::tar, "tar",
-     "include exclude preset revision hub-endpoint ca-bundle memory lanes retry-for quiet no-progress log-format log-level",
+     "include exclude preset revision hub-endpoint ca-bundle hub-ca-bundle memory lanes retry-for quiet no-progress log-format log-level",
      "hfpour tar hf://owner/name[@revision]",
      R"(hfpour tar writes the files of a repository to stdout as a POSIX tar archive, in the Hub's order.
 
@@ -51,7 +51,7 @@ Each file must match its hash; if not, the exit status is 7 and the archive has 
 
 )"},
     {Action::put, "put",
-     "expected-size sha256 endpoint-url region addressing ca-bundle memory lanes part-size upload-check retry-for json quiet "
+     "expected-size sha256 endpoint-url region addressing profile ca-bundle store-ca-bundle memory lanes part-size upload-check retry-for json quiet "
      "no-progress log-format log-level",
      "hfpour put [-|FILE] s3://bucket/key",
      R"(hfpour put stores stdin, or a file, as one object: of any length, in fixed memory, with nothing on disk.
@@ -66,7 +66,7 @@ Parts begin at --part-size and grow with the stream; with --expected-size all ha
 them must fit into --memory, so that is what bounds the stream: 256Mi takes about 900 GiB.
 
 )"},
-    {Action::gc, "gc", "older-than dry-run json endpoint-url region addressing ca-bundle retry-for quiet log-format log-level",
+    {Action::gc, "gc", "older-than dry-run json endpoint-url region addressing profile ca-bundle store-ca-bundle retry-for quiet log-format log-level",
      "hfpour gc s3://bucket[/prefix/]",
      R"(hfpour gc drops the open multipart uploads below a prefix that nothing has happened to for --older-than.
 

@@ -18,6 +18,7 @@ class Exchange;
 struct Leg {
   std::string user_agent;
   std::string ca_bundle;           ///< PEM file; empty = the system's
+  bool direct = false;             ///< never through a proxy, whatever the environment says
   Millis connect_timeout{15'000};  ///< contract hub §9: 10 to 15 s
   Millis stall_limit{60'000};      ///< nothing moved for so long while we were ready: give up this exchange
   long receive_window = 0;         ///< bytes a peer may have under way to us, kernel memory included; 0 = kernel's choice

@@ -94,6 +94,7 @@ void Exchange::prepare_connection() {
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!leg.ca_bundle.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, leg.ca_bundle.c_str());
+  if (leg.direct) curl_easy_setopt(easy_, CURLOPT_PROXY, "");
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, leg.user_agent.c_str());
   curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, leg.buffer_bytes);
   curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, leg.buffer_bytes);

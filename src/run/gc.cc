@@ -13,8 +13,8 @@ constexpr Bytes most_listed = 64 * MiB;  ///< of what the uploads' keys and ids 
 
 Gc::Gc(const PipeSettings& settings, World world, std::function<void(const Found&)> say)
     : settings_(settings), world_(world), say_(std::move(say)),
-      leg_(world.reactor, make_leg(settings.ca_bundle, store_stall, world.observer)),
-      bucket_(leg_, *settings.location, settings.credentials, world.observer, world.random, settings.patience, world.progress),
+      leg_(world.reactor, make_leg(settings.ca_bundle, store_stall, world.observer)), keys_(settings.keys, settings.ca_bundle, world),
+      bucket_(leg_, *settings.location, keys_.source(), world.observer, world.random, settings.patience, world.progress),
       uploads_(bucket_) {}
 
 Task<Result<void>> Gc::go(CancelToken cancel) {

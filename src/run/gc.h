@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "run/pipe_settings.h"
+#include "run/store_keys.h"
 #include "run/world.h"
 #include "s3/open_uploads.h"
 
@@ -34,6 +35,7 @@ class Gc {
   World world_;
   std::function<void(const Found&)> say_;
   http::Client leg_;
+  StoreKeys keys_;
   s3::Bucket bucket_;
   s3::OpenUploads uploads_;
 };

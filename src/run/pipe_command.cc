@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/console.h"
 #include "cli/exit_status.h"
+#include "cli/termination.h"
 #include "loop/task_group.h"
 #include "run/gc.h"
 #include "run/put.h"
@@ -174,12 +175,14 @@ class Command {
     outcome_.took = std::chrono::duration_cast<Millis>(clock_.now() - begun_);
     outcome_.peak_memory = cli::peak_resident();
     outcome_.retries = progress_.retries;
+    outcome_.failed_file = console_.failed_file();
     console_.finish(outcome_);
     const std::string line = settings_.command == cli::Action::put ? cli::result_line(outcome_, options_.json) : "";
     const bool said = line.empty() || (std::fputs((line + "\n").c_str(), stdout) >= 0 && std::fflush(stdout) == 0);
-    if (said) return outcome_.exit;
-    std::fprintf(stderr, "hfpour: the result could not be written to stdout\n");
-    return outcome_.exit == 0 ? static_cast<int>(cli::ExitStatus::internal) : outcome_.exit;
+    if (!said) std::fprintf(stderr, "hfpour: the result could not be written to stdout\n");
+    if (!said && outcome_.exit == 0) outcome_.exit = static_cast<int>(cli::ExitStatus::internal);
+    cli::leave_termination_message(options_.termination_log, outcome_);
+    return outcome_.exit;
   }
 
   const cli::Options& options_;
@@ -196,20 +199,15 @@ class Command {
   cli::Outcome outcome_;
 };
 
-int refuse(const Error& error) {
-  std::fprintf(stderr, "hfpour: %s\n", error.sentence.c_str());
-  return cli::exit_status(error.kind);
-}
-
 }  // namespace
 
 int pipe_command(const cli::Options& options, Signals& signals) {
   const Result<PipeSettings> settings = check_pipe(options);
-  if (!settings) return refuse(settings.error());
+  if (!settings) return cli::refuse(settings.error(), options.termination_log);
   if (options.action == cli::Action::gc) return Command(options, *settings, signals).gc();
   if (options.action != cli::Action::put) return Command(options, *settings, signals).stream_out();
   const Result<Input> input = Input::open(settings->input);
-  if (!input) return refuse(input.error());
+  if (!input) return cli::refuse(input.error(), options.termination_log);
   return Command(options, *settings, signals).put(*input);
 }
 

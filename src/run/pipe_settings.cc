@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "hub/hub_client.h"
-#include "run/settings.h"
+#include "run/cgroup.h"
 #include "run/settings_parts.h"
 #include "s3/object.h"
 #include "s3/quirks.h"
@@ -44,13 +44,14 @@ Result<void> read_store(const cli::Options& options, std::string_view address, P
   Result<s3::ObjectName> object =
       options.action == cli::Action::gc ? read_place(address) : s3::parse_object_name(address);
   if (!object) return object.error();
-  Result<s3::Location> location = read_location(options, object->bucket);
+  Result<keys::Places> keys = read_keys(options);
+  if (!keys) return keys.error();
+  Result<s3::Location> location = read_location(options, *keys, object->bucket);
   if (!location) return location.error();
   settings.equal_parts = s3::quirks_of(location->endpoint()).equal_parts;
   settings.location = std::move(*location);
   settings.key = object->key;
-  settings.credentials = s3::Credentials{options.credentials.access_key_id, options.credentials.secret,
-                                         options.credentials.session_token};
+  settings.keys = std::move(*keys);
   return {};
 }
 
@@ -65,9 +66,10 @@ Result<PipeSettings> check_pipe(const cli::Options& options) {
                                   : read_hub(options, settings);
   if (!read) return read.error();
   if (store && !at_destination && !options.revision.empty()) return Error(Kind::usage, "an object of a bucket has no --revision");
-  const Result<void> ca = check_ca_bundle(options.ca_bundle);
+  const cli::CaBundle& bundle = store ? options.store_ca() : options.hub_ca();
+  const Result<void> ca = check_ca_bundle(bundle);
   if (!ca) return ca.error();
-  settings.ca_bundle = options.ca_bundle.path;
+  settings.ca_bundle = bundle.path;
   settings.memory = options.memory > 0 ? options.memory : default_ceiling();
   settings.lanes = static_cast<unsigned>(options.lanes);
   settings.part_size = options.part_size;

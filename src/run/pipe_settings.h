@@ -9,7 +9,7 @@
 #include "cli/options.h"
 #include "hub/repo_ref.h"
 #include "hub/selection.h"
-#include "s3/credentials.h"
+#include "keys/places.h"
 #include "s3/location.h"
 #include "transfer/file_entry.h"
 
@@ -24,7 +24,7 @@ struct PipeSettings {
   Secret hf_token;
   std::optional<s3::Location> location;  ///< of `put`, `gc`, and of `cat` from a bucket
   std::string key;  ///< of the object; of `gc` the prefix, maybe empty
-  s3::Credentials credentials;
+  keys::Places keys;  ///< where the store's keys may be found
   std::string ca_bundle;
   RetryPolicy patience;
   Bytes memory = 0;

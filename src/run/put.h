@@ -6,6 +6,7 @@
 #include "http/client.h"
 #include "pipe/funnel.h"
 #include "run/pipe_settings.h"
+#include "run/store_keys.h"
 #include "run/world.h"
 #include "s3/bucket.h"
 #include "s3/multipart_sink.h"
@@ -27,6 +28,7 @@ class Put {
   Descriptor& in_;
   std::optional<Bytes> size_;
   http::Client leg_;
+  StoreKeys keys_;
   s3::Bucket bucket_;
   s3::MultipartSink sink_;
 };

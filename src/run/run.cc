@@ -24,10 +24,11 @@ constexpr Millis save_deadline{2'500};  ///< with the aborts before it inside th
 
 Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Progress& progress, Random& random)
     : settings_(settings), reactor_(reactor), console_(console), progress_(progress), random_(random),
-      hub_leg_(reactor, make_leg(settings.ca_bundle, hub_stall, console)),
-      store_leg_(reactor, make_leg(settings.ca_bundle, store_stall, console)),
+      hub_leg_(reactor, make_leg(settings.hub_ca, hub_stall, console)),
+      store_leg_(reactor, make_leg(settings.store_ca, store_stall, console)),
+      keys_(settings.keys, settings.store_ca, World{reactor, console, progress, random}),
       hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, settings.patience, progress),
-      bucket_(store_leg_, settings.location, settings.credentials, console, random, settings.patience, progress),
+      bucket_(store_leg_, settings.location, keys_.source(), console, random, settings.patience, progress),
       store_(bucket_, settings.base, settings.memory / 2), ledger_(reactor, store_) {
   outcome_.uri = settings.uri();
   outcome_.repo = settings.repo.id;

@@ -11,6 +11,7 @@
 #include "hub/hub_client.h"
 #include "ledger/ledger.h"
 #include "run/settings.h"
+#include "run/store_keys.h"
 #include "s3/bucket.h"
 #include "s3/object_store.h"
 #include "transfer/adoption.h"
@@ -63,6 +64,7 @@ class Run {
   Random& random_;
   http::Client hub_leg_;
   http::Client store_leg_;
+  StoreKeys keys_;
   hub::HubClient hub_;
   s3::Bucket bucket_;
   s3::ObjectStore store_;

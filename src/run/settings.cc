@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 #include "hub/hub_client.h"
+#include "keys/profile.h"
+#include "run/cgroup.h"
 #include "run/settings_parts.h"
 
 namespace hfpour::run {
@@ -81,18 +83,34 @@ Result<Place> read_place(const cli::Options& options) {
 
 }  // namespace
 
-Result<s3::Location> read_location(const cli::Options& options, const std::string& bucket) {
-  if (!options.region.empty()) {
-    const Result<void> good = s3::check_region(options.region);
+Result<keys::Places> read_keys(const cli::Options& options) {
+  Result<keys::Places> places = keys::read_places(options.aws);
+  if (!places) return places;
+  places->given = s3::Credentials{options.credentials.access_key_id, options.credentials.secret, options.credentials.session_token};
+  if (options.profile.empty()) return places;
+  places->profile = options.profile;
+  places->profile_asked = true;
+  places->profile_first = true;
+  return places;
+}
+
+Result<s3::Location> read_location(const cli::Options& options, const keys::Places& places, const std::string& bucket) {
+  const Result<std::optional<keys::Profile>> profile = keys::read_profile(places);
+  if (!profile) return profile.error();
+  const auto chosen = [&profile](const std::string& ours, std::string_view theirs) {
+    return ours.empty() && profile.value() ? keys::setting(*profile.value(), theirs) : ours;
+  };
+  const std::string asked = chosen(options.region, "region");
+  const std::string address = chosen(options.endpoint_url, "endpoint_url");
+  if (address.empty()) return Error(Kind::usage, "not set: S3_ENDPOINT_URL (or --endpoint-url)");
+  if (!asked.empty()) {
+    const Result<void> good = s3::check_region(asked);
     if (!good) return good.error();
   }
-  s3::Endpoint endpoint = s3::default_endpoint(options.region.empty() ? "us-east-1" : options.region);
-  if (!options.endpoint_url.empty()) {
-    Result<s3::Endpoint> parsed = s3::parse_endpoint(options.endpoint_url);
-    if (!parsed) return parsed.error();
-    endpoint = *parsed;
-  }
-  const std::string region = options.region.empty() ? s3::guess_region(endpoint) : options.region;
+  Result<s3::Endpoint> parsed = s3::parse_endpoint(address);
+  if (!parsed) return parsed.error();
+  const s3::Endpoint& endpoint = *parsed;
+  const std::string region = asked.empty() ? s3::guess_region(endpoint) : asked;
   switch (options.addressing) {
     case cli::Addressing::automatic: break;
     case cli::Addressing::path: return s3::Location(endpoint, bucket, region, s3::Addressing::path);
@@ -122,18 +140,21 @@ Result<Settings> check(const cli::Options& options) {
   if (!selection) return selection.error();
   Result<Place> place = read_place(options);
   if (!place) return place.error();
-  Result<s3::Location> location = read_location(options, place->bucket);
+  Result<keys::Places> keys = read_keys(options);
+  if (!keys) return keys.error();
+  Result<s3::Location> location = read_location(options, *keys, place->bucket);
   if (!location) return location.error();
   Result<std::string> hub_endpoint = hub::check_endpoint(options.hub_endpoint);
   if (!hub_endpoint) return hub_endpoint.error();
-  const Result<void> ca = check_ca_bundle(options.ca_bundle);
-  if (!ca) return ca.error();
+  for (const cli::CaBundle& bundle : {options.hub_ca(), options.store_ca()}) {
+    const Result<void> ca = check_ca_bundle(bundle);
+    if (!ca) return ca.error();
+  }
 
   Settings settings{std::move(*repo), std::move(*selection), std::move(*hub_endpoint), options.hf_token,
-                    std::move(*location), "", {}, options.ca_bundle.path, {}};
+                    std::move(*location), "", {}, options.hub_ca().path, options.store_ca().path, {}};
   settings.base = place->prefix + settings.repo.id + "/";
-  settings.credentials = s3::Credentials{options.credentials.access_key_id, options.credentials.secret,
-                                         options.credentials.session_token};
+  settings.keys = std::move(*keys);
   settings.memory = options.memory > 0 ? options.memory : default_ceiling();
   settings.lanes = static_cast<unsigned>(options.lanes);
   settings.part_size = options.part_size;
@@ -142,18 +163,6 @@ Result<Settings> check(const cli::Options& options) {
   settings.patience.patience = options.retry_for;
   settings.dry_run = options.dry_run;
   return settings;
-}
-
-Bytes default_ceiling() {
-  // Inside a container these are the container's own: cgroup v2, then v1.
-  for (const char* const path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream file(path);
-    std::string text;
-    if (!std::getline(file, text)) continue;
-    const std::optional<Bytes> limit = parse_decimal(trim(text));
-    if (limit && *limit > 0) return std::max(cli::min_memory, std::min(cli::default_memory, *limit / 2));
-  }
-  return cli::default_memory;
 }
 
 }  // namespace hfpour::run

@@ -8,8 +8,8 @@
 #include "cli/options.h"
 #include "hub/repo_ref.h"
 #include "hub/selection.h"
+#include "keys/places.h"
 #include "ledger/manifest.h"
-#include "s3/credentials.h"
 #include "s3/location.h"
 
 namespace hfpour::run {
@@ -22,8 +22,9 @@ struct Settings {
   Secret hf_token;
   s3::Location location;
   std::string base;  ///< key prefix of the repository's place, ending with `/`
-  s3::Credentials credentials;
-  std::string ca_bundle;
+  keys::Places keys;  ///< where the store's keys may be found
+  std::string hub_ca;    ///< certificates to trust; empty: the system's
+  std::string store_ca;
   RetryPolicy patience;
   Bytes memory = 0;
   unsigned lanes = 0;
@@ -40,8 +41,5 @@ struct Settings {
 /// Checks everything that can be checked without asking anybody. Errors: `usage`, one sentence naming the value and the
 /// rule.
 Result<Settings> check(const cli::Options& options);
-
-/// The default ceiling: `cli::default_memory`, or half of what the cgroup allows if that is less.
-Bytes default_ceiling();
 
 }  // namespace hfpour::run

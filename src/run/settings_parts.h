@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "hub/repo_ref.h"
 #include "hub/selection.h"
+#include "keys/places.h"
 #include "s3/location.h"
 
 namespace hfpour::run {
@@ -19,8 +20,11 @@ Result<hub::RepoRef> read_repo(const cli::Options& options);
 /// Which of its files are wanted: one if the source names it, else what the patterns say.
 Result<hub::Selection> read_selection(const cli::Options& options, const hub::RepoRef& repo);
 
-/// Where the store is.
-Result<s3::Location> read_location(const cli::Options& options, const std::string& bucket);
+/// Where the store's keys may be found.
+Result<keys::Places> read_keys(const cli::Options& options);
+
+/// Where the store is: as the options say, else the profile.
+Result<s3::Location> read_location(const cli::Options& options, const keys::Places& places, const std::string& bucket);
 
 /// Looks into the CA file, if one is named.
 Result<void> check_ca_bundle(const cli::CaBundle& bundle);

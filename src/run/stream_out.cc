@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "hub/file_source.h"
 #include "pipe/tar.h"
+#include "run/store_keys.h"
 #include "run/wiring.h"
 #include "s3/location.h"
 
@@ -92,7 +93,8 @@ Result<Spout::Member> StreamOut::member_of(const FileEntry& file, bool hash_know
 }
 
 Task<Result<void>> StreamOut::from_store(CancelToken cancel) {
-  s3::Bucket bucket(leg_, *settings_.location, settings_.credentials, world_.observer, world_.random, settings_.patience,
+  StoreKeys keys(settings_.keys, settings_.ca_bundle, world_);
+  s3::Bucket bucket(leg_, *settings_.location, keys.source(), world_.observer, world_.random, settings_.patience,
                     world_.progress);
   const Result<s3::ObjectFacts> facts = co_await s3::look_at(bucket, settings_.key, cancel);
   if (!facts) co_return facts.error();

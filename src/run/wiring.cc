@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "run/wiring.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <thread>
@@ -22,7 +24,7 @@ Bytes resident_now() {
   Bytes total = 0;
   Bytes resident = 0;
   statm >> total >> resident;
-  return resident * 4 * KiB;
+  return resident * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
 }
 
 unsigned hash_threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 8U); }

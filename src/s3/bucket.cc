@@ -57,8 +57,10 @@ Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel, Check c
 Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, CancelToken cancel) {
   bool mended = false;
   while (true) {
-    const Signing used{location_.region(), clock_offset_};
-    http::Exchange exchange(client_, sign_call(call, outlet != nullptr));
+    Result<Credentials> keys = co_await keys_.get(cancel);
+    if (!keys) co_return keys.error();
+    const Signing used{location_.region(), clock_offset_, *keys};
+    http::Exchange exchange(client_, sign_call(call, outlet != nullptr, used.keys));
     exchange.limit_body(call.answer_limit);
     std::optional<CountingOutlet> counted;
     if (outlet != nullptr) exchange.send_from(counted.emplace(*outlet));
@@ -84,17 +86,23 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
 }
 
 Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, CancelToken cancel, Accept accept) {
-  http::Exchange exchange(client_, sign_call(call, false));
+  Result<Credentials> keys = co_await keys_.get(cancel);
+  if (!keys) co_return keys.error();
+  const Signing used{location_.region(), clock_offset_, *keys};
+  http::Exchange exchange(client_, sign_call(call, false, used.keys));
   exchange.limit_body(call.answer_limit);
   exchange.receive_into(inlet, [&accept](const http::Response& answer) {
     return answer.status == 206 && (!accept || accept(answer));
   });
   Result<http::Response> answer = co_await exchange.run(cancel);
   if (!answer || answer->status == 206) co_return answer;
-  co_return to_error(call.operation, *answer);
+  Error error = to_error(call.operation, *answer);
+  // Whoever wants the bytes asks again, and is signed rightly then.
+  if (mend(*answer, used)) error.kind = Kind::unavailable;
+  co_return error;
 }
 
-http::Request Bucket::sign_call(const Call& call, bool streamed) const {
+http::Request Bucket::sign_call(const Call& call, bool streamed, const Credentials& keys) const {
   SigningInput input;
   input.method = call.method;
   input.host = location_.signing_host();
@@ -106,7 +114,7 @@ http::Request Bucket::sign_call(const Call& call, bool streamed) const {
   input.payload_token = streamed ? std::string(unsigned_payload) : sha256_hex(as_view(call.body));
   input.region = location_.region();
   input.time = server_time();
-  Signed made = sign(input, credentials_);
+  Signed made = sign(input, keys);
   return http::Request{call.method, location_.url(made.target), std::move(made.headers), call.body};
 }
 
@@ -136,7 +144,7 @@ bool Bucket::mend(const http::Response& answer, const Signing& used) {
       if (optional && unwanted_.insert(*name).second) observer_.remark("the store does not take the header " + *name);
       return optional;
     }
-    case Remedy::refresh_credentials:
+    case Remedy::refresh_credentials: return keys_.refused(used.keys);
     case Remedy::resend_part:
     case Remedy::none: return false;
   }

@@ -28,13 +28,13 @@ struct Call {
   Bytes answer_limit = 64 * KiB;
 };
 
-/// Signed requests to one bucket. Learns the store's clock and region as it goes. Loop thread.
+/// Signed requests to one bucket, each with the keys that are good at its time. Learns the store's clock and region as it goes. Loop thread.
 class Bucket {
  public:
-  Bucket(http::Client& client, Location location, Credentials credentials, Observer& observer, Random& random,
+  Bucket(http::Client& client, Location location, KeySource& keys, Observer& observer, Random& random,
          RetryPolicy patience, Progress& progress)
-      : client_(client), location_(std::move(location)), credentials_(std::move(credentials)), observer_(observer),
-        random_(random), patience_(patience), progress_(progress) {}
+      : client_(client), location_(std::move(location)), keys_(keys), observer_(observer), random_(random),
+        patience_(patience), progress_(progress) {}
 
   /// Looks at the body of a success: one that cannot be read is asked for again.
   using Check = std::function<Result<void>(const http::Response&)>;
@@ -43,7 +43,7 @@ class Bucket {
   /// that may be repeated. An `expired` upload is final here.
   Task<Result<http::Response>> call(Call call, CancelToken cancel, Check check = {});
 
-  /// Sends the call once; a wrong clock or region is mended and the call sent again if its body still can be.
+  /// Sends the call once; a wrong clock or region and expired keys are mended and the call sent again if its body still can be.
   /// `outlet` is the body when it is not null: it is sent unsigned, since its hash is not known yet; over http as well,
   /// where the part's MD5 guards it instead. A success that comes before all of it was taken is `protocol`.
   Task<Result<http::Response>> once(const Call& call, Outlet* outlet, CancelToken cancel);
@@ -69,14 +69,15 @@ class Bucket {
   struct Signing {
     std::string region;
     std::chrono::seconds clock_offset;
+    Credentials keys;
   };
 
-  http::Request sign_call(const Call& call, bool streamed) const;
+  http::Request sign_call(const Call& call, bool streamed, const Credentials& keys) const;
   bool mend(const http::Response& answer, const Signing& used);
 
   http::Client& client_;
   Location location_;
-  Credentials credentials_;
+  KeySource& keys_;
   Observer& observer_;
   Random& random_;
   RetryPolicy patience_;

@@ -3,7 +3,10 @@
 
 #include <string>
 
+#include "base/result.h"
 #include "base/secret.h"
+#include "loop/cancel.h"
+#include "loop/task.h"
 
 namespace hfpour::s3 {
 
@@ -16,6 +19,18 @@ struct Credentials {
   Secret session_token;  ///< empty for a permanent pair
 
   bool anonymous() const { return access_key_id.empty(); }
+};
+
+/// Port: where a bucket gets the keys for each request it signs. Loop thread.
+class KeySource {
+ public:
+  virtual ~KeySource() = default;
+
+  /// Keys that are good now; fetched or renewed first if they must be. Errors: why there are none.
+  virtual Task<Result<Credentials>> get(CancelToken cancel) = 0;
+
+  /// The store did not accept `used`. True when the next `get` may give others, so that one more try is worth it.
+  virtual bool refused(const Credentials& used) = 0;
 };
 
 }  // namespace hfpour::s3

@@ -25,8 +25,9 @@ ALLOWED = {
     "ledger": {"base", "loop", "transfer"},
     "hub": {"base", "buffer", "digest", "loop", "http", "transfer"},
     "s3": {"base", "buffer", "digest", "loop", "http", "transfer"},
+    "keys": {"base", "buffer", "loop", "http", "transfer", "s3"},
     "cli": {"base", "transfer"},
-    "run": {"base", "buffer", "digest", "loop", "http", "transfer", "pipe", "ledger", "hub", "s3", "cli"},
+    "run": {"base", "buffer", "digest", "loop", "http", "transfer", "pipe", "ledger", "hub", "s3", "keys", "cli"},
 }
 ENTRY = "main.cc"  # joins everything
 NEUTRAL = {"transfer", "pipe", "ledger"}  # know neither the library of HTTP nor the two services
