@@ -1,4 +1,4 @@
-"""`hfpour gc` against a real gateway: uploads that another client left open go by age, and what they hold is given back."""
+"""`hfpour gc` against a real gateway: uploads that another client left open go by age, and give back what they hold."""
 
 from lane import MIB, until
 
@@ -25,13 +25,14 @@ def test_what_was_left_open_goes_by_age(pour, bucket, prefix):
 
     young = gc(pour, bucket, prefix)
     assert young.exit == 0 and young.stdout.count('"kept"') == 3, young
-    trial = until(lambda: in_age(gc(pour, bucket, prefix + "a/", "--older-than", "1s", "--dry-run"), '"would drop"', 2), "age")
+    place = prefix + "a/"
+    trial = until(lambda: in_age(gc(pour, bucket, place, "--older-than", "1s", "--dry-run"), '"would drop"', 2), "age")
     assert sorted(key for key, _ in bucket.uploads()) == sorted(keys), trial
 
-    dropped = gc(pour, bucket, prefix + "a/", "--older-than", "1s")
+    dropped = gc(pour, bucket, place, "--older-than", "1s")
     assert dropped.exit == 0 and dropped.stdout.count('"dropped"') == 2, dropped
     assert [key for key, _ in bucket.uploads()] == [keys[2]], "below another prefix"
-    until(lambda: gc(pour, bucket, prefix, "--older-than", "1s").exit == 0 and bucket.uploads() == [], "the last one's age")
+    until(lambda: gc(pour, bucket, prefix, "--older-than", "1s").exit == 0 and not bucket.uploads(), "the last one's age")
     assert bucket.stored_parts() == 0
     assert bucket.get(keys[0]) == b"an object of the same key"
 
