@@ -24,7 +24,7 @@ Task<Result<void>> OpenUploads::list(std::string prefix, Bytes limit, std::funct
     call.method = "GET";
     call.query.emplace_back("uploads", "");
     call.query.emplace_back("prefix", prefix);
-    call.query.emplace_back("encoding-type", "url");
+    // No encoding-type: Ceph RGW 16 then encodes the keys, does not say so, and leaves the markers as they are.
     call.query.emplace_back("max-uploads", "1000");
     if (!page.next_key_marker.empty()) {
       call.query.emplace_back("key-marker", page.next_key_marker);

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
 from .answers import Answer, NAMESPACE, S3Error, XML_HEAD, element, iso_time, xml
@@ -84,6 +85,9 @@ def list_uploads(ctx, rq):
     id_marker = rq.query.get("upload-id-marker", "")
     limit = ctx.page_limit(rq, min(1000, _number(rq, "max-uploads", 1000)))
 
+    def shown(name, encoded):
+        return urllib.parse.quote(name.encode("utf-8", "surrogateescape"), safe="/") if encoded else name
+
     def place(upload):
         return (upload.key.encode("utf-8", "surrogateescape"), upload.id)
 
@@ -95,7 +99,10 @@ def list_uploads(ctx, rq):
         every = [u for u in every if place(u)[0] > mark
                  or (id_marker and place(u) > (mark, id_marker))]
     page, more = every[:limit], len(every) > limit
-    out = [element("Bucket", rq.bucket)]
+    url = rq.query.get("encoding-type") == "url"
+    # RGW 16 encodes the keys of the entries and nothing else, and does not say that it did.
+    out = [element("EncodingType", "url")] if url and ctx.aws else []
+    out.append(element("Bucket", rq.bucket))
     if prefix:
         out.append(element("Prefix", prefix))
     if key_marker:
@@ -103,13 +110,14 @@ def list_uploads(ctx, rq):
     if id_marker:
         out.append(element("UploadIdMarker", id_marker))
     if page and not (more and ctx.no_token(rq)):
-        out.append(element("NextKeyMarker", ctx.looped(rq, key_marker, page[-1].key)))
+        out.append(element("NextKeyMarker", shown(
+            ctx.looped(rq, key_marker, page[-1].key), url and ctx.aws)))
         out.append(element("NextUploadIdMarker", ctx.looped(rq, id_marker, page[-1].id)))
     out += [element("MaxUploads", limit), element("IsTruncated", "true" if more else "false")]
     for upload in page:
         who = "<ID>standin</ID><DisplayName>standin</DisplayName>"
         out.append("<Upload>%s%s<Initiator>%s</Initiator><Owner>%s</Owner>%s%s</Upload>" % (
-            element("Key", upload.key), element("UploadId", upload.id), who, who,
+            element("Key", shown(upload.key, url)), element("UploadId", upload.id), who, who,
             element("StorageClass", "STANDARD"), element("Initiated",
                                                          iso_time(upload.initiated))))
     return xml("ListMultipartUploadsResult", "".join(out), chunked=True)
