@@ -14,17 +14,21 @@
 #include "cli/format.h"
 #include "cli/help.h"
 #include "cli/options.h"
+#include "cli/pipe_options.h"
 #include "loop/signals.h"
+#include "run/pipe_command.h"
 #include "run/run.h"
 #include "run/settings.h"
 
 namespace hfpour {
 namespace {
 
-/// A descriptor of 0, 1, 2 that the caller closed would be given to the next socket, and logs would go there.
+/// A descriptor of 0, 1, 2 that the caller closed would be given to the next socket, and logs would go there. Opened the
+/// wrong way round: a stream from or into nowhere must fail, not pass for an empty one.
 void keep_standard_descriptors() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd) std::abort();
+    const int way = fd == STDIN_FILENO ? O_WRONLY : fd == STDOUT_FILENO ? O_RDONLY : O_RDWR;
+    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", way) != fd) std::abort();
   }
 }
 
@@ -89,10 +93,14 @@ int run_program(std::span<const char* const> arguments) {
   const Result<cli::Options> options = cli::read_options(arguments, cli::Environment::from(environ));
   if (!options) return refuse(options.error());
   if (options->action == cli::Action::help) {
-    return say(cli::help_text()) ? 0 : 1;
+    return say(options->help_for ? cli::pipe_help(*options->help_for) : cli::help_text()) ? 0 : 1;
   }
   if (options->action == cli::Action::version) {
     return say("hfpour " HFPOUR_VERSION) ? 0 : 1;
+  }
+  if (options->action != cli::Action::run) {
+    Signals signals({SIGTERM, SIGINT});
+    return run::pipe_command(*options, signals);
   }
   const Result<run::Settings> settings = run::check(*options);
   if (!settings) return refuse(settings.error());

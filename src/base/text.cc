@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/text.h"
 
+#include <array>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -38,6 +39,17 @@ bool turns_text(std::string_view letter) {
 }
 
 }  // namespace
+
+std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  constexpr std::string_view units = "smhd";
+  constexpr std::array<std::uint64_t, 4> lengths = {1, 60, 3'600, 86'400};
+  constexpr std::uint64_t most = 3'650 * lengths.back();
+  const std::size_t unit = units.find(text.back());
+  const std::optional<Bytes> number = parse_decimal(text.substr(0, text.size() - 1));
+  if (unit == std::string_view::npos || !number || *number > most / lengths[unit]) return std::nullopt;
+  return std::chrono::seconds(*number * lengths[unit]);
+}
 
 std::size_t letter_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);

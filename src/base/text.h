@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,10 @@ std::string percent_decode(std::string_view text);
 
 /// A whole text as an unsigned decimal number; nothing if it is anything else or too large.
 std::optional<Bytes> parse_decimal(std::string_view text);
+
+/// A whole number with a unit, `s`, `m`, `h` or `d`: `90m`. Nothing for anything else, or more than 10 years.
+std::optional<std::chrono::seconds> parse_duration(std::string_view text);
+
 
 /// Bytes of the UTF-8 letter `text` (not empty) begins with, 1 to 4; 0 if it is not a well-formed one.
 std::size_t letter_length(std::string_view text);

@@ -7,9 +7,11 @@
 
 namespace hfpour {
 
-void Ring::reset() {
+void Ring::reset(const std::vector<Reader>& readers) {
   written_ = 0;
   passed_ = {};
+  reads_ = {};
+  for (const Reader reader : readers) reads_[index(reader)] = true;
   writer_waits_ = false;
 }
 
@@ -24,6 +26,11 @@ bool Ring::write(ByteView bytes) {
   for (Condition& condition : readable_) condition.notify();
   if (upload_waker_ != nullptr) upload_waker_->wake();
   return true;
+}
+
+void Ring::writer_waits() {
+  writer_waits_ = true;
+  for (Condition& condition : readable_) condition.notify();
 }
 
 ByteView Ring::peek(Reader reader, Bytes limit) const { return view_at(position(reader), limit); }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
+#include <vector>
 
 #include "base/bytes.h"
 #include "buffer/flow.h"
@@ -10,9 +12,10 @@
 
 namespace hfpour {
 
-/// A bounded byte ring with one writer and two readers, `hash` and `upload`. A cell is free when both have passed it.
+/// A bounded byte ring with one writer and up to three readers: the file's hash, the part's sum, the upload. A cell is free
+/// when all of them have passed it.
 ///
-///        freed            passed by one          written
+///        freed            passed by some         written
 ///     ───────────┬──────────────────────┬────────────────────┬──────────  offsets grow, and never wrap
 ///            min(readers)         max(readers)            written
 ///
@@ -20,20 +23,27 @@ namespace hfpour {
 /// thread until `advance` gives its bytes up.
 class Ring {
  public:
-  enum class Reader : unsigned char { hash, upload };
+  enum class Reader : unsigned char {
+    hash,    ///< the whole file's hash, in file order: stripes may wait for each other here
+    sum,     ///< the MD5 of the part, which waits for nobody
+    upload,
+  };
 
   explicit Ring(std::span<std::byte> storage) : storage_(storage) {}
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  /// Empty again, offsets at zero.
-  void reset();
+  /// Empty again, offsets at zero; only these readers are waited for from now on.
+  void reset(const std::vector<Reader>& readers = {Reader::hash, Reader::sum, Reader::upload});
 
   Bytes capacity() const { return storage_.size(); }
   Bytes written() const { return written_; }
   Bytes position(Reader reader) const { return passed_[index(reader)]; }
-  Bytes available(Reader reader) const { return written_ - position(reader); }
-  Bytes free() const { return capacity() - (written_ - std::min(passed_[0], passed_[1])); }
+  /// How far `reader` is behind; 0 for one that is not waited for.
+  Bytes available(Reader reader) const { return reads_[index(reader)] ? written_ - position(reader) : 0; }
+  Bytes free() const {
+    return capacity() - std::max({available(Reader::hash), available(Reader::sum), available(Reader::upload)});
+  }
 
   /// Copies all of `bytes` in, or nothing if they do not fit.
   bool write(ByteView bytes);
@@ -50,16 +60,18 @@ class Ring {
   void set_writer_waker(Waker* waker) { writer_waker_ = waker; }
   /// Woken when bytes arrive for the upload reader.
   void set_upload_waker(Waker* waker) { upload_waker_ = waker; }
-  /// The writer found no room: wake it when a good piece is free.
-  void writer_waits() { writer_waits_ = true; }
+  /// The writer found no room: wake it when a good piece is free. Readers that wait for more take what there is.
+  void writer_waits();
+  bool writer_waiting() const { return writer_waits_; }
 
  private:
   static std::size_t index(Reader reader) { return static_cast<std::size_t>(reader); }
 
   std::span<std::byte> storage_;
   Bytes written_ = 0;
-  std::array<Bytes, 2> passed_{};
-  std::array<Condition, 2> readable_;
+  std::array<Bytes, 3> passed_{};
+  std::array<bool, 3> reads_ = {true, true, true};
+  std::array<Condition, 3> readable_;
   Waker* writer_waker_ = nullptr;
   Waker* upload_waker_ = nullptr;
   bool writer_waits_ = false;

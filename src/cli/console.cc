@@ -88,15 +88,16 @@ void Console::planned(const PlanFacts& plan) {
 void Console::file_done(const FileFacts& file) {
   const std::string path = shown_path(file.path);
   const std::string hash = to_hex(file.hash);
+  const std::string_view verb = file.adopted ? "kept" : "stored";
   if (settings_.format == LogFormat::json) {
     say(Level::info,
-        fmt::format("stored path={} bytes={} ms={} {}={} etag={} parts={} retries={}",
-                    json_quote(path), file.size, file.took.count(), to_string(file.hash.kind), hash,
+        fmt::format("{} path={} bytes={} ms={} {}={} etag={} parts={} retries={}",
+                    verb, json_quote(path), file.size, file.took.count(), to_string(file.hash.kind), hash,
                     json_quote(shown_text(file.etag)), file.parts, file.retries));
     return;
   }
   std::string line =
-      fmt::format("stored {} ({}, {}", path, format_bytes(file.size), format_duration(file.took));
+      fmt::format("{} {} ({}, {}", verb, path, format_bytes(file.size), format_duration(file.took));
   if (file.size >= MiB && file.took.count() > 0)
     line += ", " + format_rate(rate_of(file.size, file.took));
   line += fmt::format(", {} {}", to_string(file.hash.kind), hash.substr(0, 12));

@@ -18,6 +18,7 @@ enum class ExitStatus : int {
   quota = 8,            ///< the store is full, or a limit of it would be broken
   deadline = 10,        ///< time was up, checkpoint saved; worth another run
   lease = 11,           ///< somebody else held the lease for too long; worth another run
+  reader_left = 141,    ///< whoever read stdout closed it early; as if killed by SIGPIPE
   interrupted = 130,    ///< SIGINT, checkpoint saved
   terminated = 143,     ///< SIGTERM, checkpoint saved
 };

@@ -16,6 +16,7 @@ constexpr std::string_view head =
   hfpour hf://openai-community/gpt2 s3://bucket/models/
   hfpour hf://datasets/owner/name@v1.0 s3://bucket/data/ --include '*.parquet' --memory 512Mi
   MODEL_NAME=owner/name S3_BUCKET=bucket hfpour         everything from the environment
+  hfpour cat|tar|put|gc ...                   pipelines, clearing up: see hfpour cat --help
 
 )";
 
@@ -25,7 +26,7 @@ Environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, HF_TOK
   HFPOUR_<FLAG> for each flag, S3_ENDPOINT_URL, AWS_REGION, HF_ENDPOINT, MODEL_REVISION and others.
 Exit: 0 done or already there, 1 bug, 2 usage, 3 not found, 4 nothing selected, 5 temporary,
   6 permission or gated, 7 content differs from the Hub's hash, 8 quota or limit, 10 deadline,
-  11 lease wait over, 130 and 143 interrupted.
+  11 lease wait over, 130 and 143 interrupted, 141 the reader of stdout left.
 )";
 
 std::string flag_line(std::string_view flag, std::string_view summary) {

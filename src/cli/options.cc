@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/options_table.h"
+#include "cli/pipe_options.h"
 
 namespace hfpour::cli {
 namespace {
@@ -60,7 +61,7 @@ std::string nearest_flag(std::string_view word) {
     if (word == other) return std::string(ours);
   }
   std::vector<std::string_view> names = {"help", "version"};
-  for (const Setting& setting : settings()) names.push_back(setting.flag);
+  for (const Setting* const setting : all_settings()) names.push_back(setting->flag);
   std::string best;
   std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const std::string_view name : names) {
@@ -106,7 +107,8 @@ Result<void> screen(std::span<const char* const> words) {
     if (word == "--") break;
     const std::size_t equals = word.find('=');
     if (!word.starts_with("--") || equals == std::string_view::npos) continue;
-    for (const Setting& setting : settings()) {
+    for (const Setting* const each : all_settings()) {
+      const Setting& setting = *each;
       if (word.substr(2, equals - 2) != setting.flag) continue;
       if (setting.is_switch()) return usage(fmt::format("--{} takes no value", setting.flag));
       if (equals + 1 == word.size() && !setting.empty_counts) return needs_value(setting);
@@ -127,7 +129,8 @@ Result<CommandLine> split(std::span<const char* const> words) {
   CLI::Option* const help = app.add_flag("-h,--help");
   CLI::Option* const version = app.add_flag("-V,--version");
   std::map<std::string_view, CLI::Option*> parsed;
-  for (const Setting& setting : settings()) {
+  for (const Setting* const each : all_settings()) {
+    const Setting& setting = *each;
     const std::string names =
         (setting.flag == "quiet" ? "-q,--" : "--") + std::string(setting.flag);
     CLI::Option* const option = setting.is_switch() ? app.add_flag(names) : app.add_option(names);
@@ -144,8 +147,8 @@ Result<CommandLine> split(std::span<const char* const> words) {
     // With extras allowed and every value a text, the one thing left to fail is a value missing at
     // the end.
     const std::string_view last = words.empty() ? "" : words.back();
-    for (const Setting& setting : settings()) {
-      if (last == "--" + std::string(setting.flag)) return needs_value(setting);
+    for (const Setting* const setting : all_settings()) {
+      if (last == "--" + std::string(setting->flag)) return needs_value(*setting);
     }
     return usage("the command line cannot be read: see hfpour --help");
   }
@@ -191,12 +194,17 @@ Result<void> apply(const Setting& setting, const CommandLine& line, const Enviro
   return {};
 }
 
-/// Variables that other tools understand and this one must answer for.
-Result<void> read_foreign(const Environment& env, Options& options) {
+Result<void> refuse_offline(const Environment& env) {
   for (const std::string_view name : {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}) {
     if (!is_true(env.get(name))) continue;
     return usage(fmt::format("{} is set, and pouring needs the Hub: unset it", name));
   }
+  return {};
+}
+
+/// Variables that other tools understand and this one must answer for.
+Result<void> read_foreign(const Environment& env, Options& options) {
+  if (const auto online = refuse_offline(env); !online) return online;
   if (!env.get("DOWNLOAD_DIR").empty()) {
     options.warnings.push_back("DOWNLOAD_DIR is ignored: nothing is written to disk");
   }
@@ -253,18 +261,38 @@ Result<void> place_environment(const Environment& env, Options& options) {
   return {};
 }
 
-Result<void> read_credentials(const Environment& env, Options& options) {
+Result<void> read_token(const Environment& env, Options& options) {
+  auto token = find_hub_token(env, options.warnings);
+  if (!token) return token.error();
+  options.hf_token = *std::move(token);
+  return {};
+}
+
+Result<void> read_keys(const Environment& env, Options& options) {
   const auto id = read_secret(env, "AWS_ACCESS_KEY_ID");
   if (!id) return id.error();
   auto secret = read_secret(env, "AWS_SECRET_ACCESS_KEY");
   if (!secret) return secret.error();
   auto session = read_secret(env, "AWS_SESSION_TOKEN");
   if (!session) return session.error();
-  auto token = find_hub_token(env, options.warnings);
-  if (!token) return token.error();
   options.credentials = Credentials{id->reveal(), *std::move(secret), *std::move(session)};
-  options.hf_token = *std::move(token);
   return {};
+}
+
+void note_missing_store(const Options& options, std::vector<std::string_view>& missing) {
+  if (options.endpoint_url.empty()) missing.push_back("S3_ENDPOINT_URL (or --endpoint-url)");
+  if (options.credentials.access_key_id.empty()) missing.push_back("AWS_ACCESS_KEY_ID");
+  if (options.credentials.secret.empty()) missing.push_back("AWS_SECRET_ACCESS_KEY");
+}
+
+/// `A, B and C`.
+std::string joined(const std::vector<std::string_view>& names) {
+  std::string list;
+  for (const std::string_view name : names) {
+    list += list.empty() ? "" : name == names.back() ? " and " : ", ";
+    list += name;
+  }
+  return list;
 }
 
 /// One sentence naming everything that is missing, so that nobody has to run this five times.
@@ -273,20 +301,37 @@ Result<void> check_complete(const Options& options) {
   if (options.source.empty()) missing.push_back("MODEL_NAME");
   if (options.destination.empty() && options.bucket.empty()) missing.push_back("S3_BUCKET");
   const bool arguments_help = !missing.empty();
-  if (options.endpoint_url.empty()) missing.push_back("S3_ENDPOINT_URL (or --endpoint-url)");
-  if (options.credentials.access_key_id.empty()) missing.push_back("AWS_ACCESS_KEY_ID");
-  if (options.credentials.secret.empty()) missing.push_back("AWS_SECRET_ACCESS_KEY");
+  note_missing_store(options, missing);
   if (missing.empty()) return {};
-  std::string list;
-  for (const std::string_view name : missing) {
-    list += list.empty() ? "" : name == missing.back() ? " and " : ", ";
-    list += name;
-  }
-  return usage(fmt::format("not set: {}{}", list,
+  return usage(fmt::format("not set: {}{}", joined(missing),
                            arguments_help
                                ? "; source and destination may also be arguments: hf://owner/name "
                                  "s3://bucket/prefix/"
                                : ""));
+}
+
+/// `cat`, `tar` and `put`: arguments behind the word, and flags of their own.
+Result<Options> read_pipe(const CommandLine& line, const Environment& env, Options options) {
+  const std::vector<const Setting*> own = settings_of(options.action);
+  for (const auto& [flag, values] : line.flags) {
+    const bool fits = std::any_of(own.begin(), own.end(), [&f = flag](const Setting* s) { return s->flag == f; });
+    if (!fits) return usage(fmt::format("--{} means nothing to hfpour {}", flag, line.arguments.front()));
+  }
+  for (const Setting* const setting : own) {
+    if (const auto done = apply(*setting, line, env, options); !done) return done.error();
+  }
+  const std::span<const std::string> words = std::span(line.arguments).subspan(1);
+  if (const auto placed = place_pipe_arguments(words, options); !placed) return placed.error();
+  if (!needs_store(options)) {
+    if (const auto done = refuse_offline(env); !done) return done.error();
+    if (const auto done = read_token(env, options); !done) return done.error();
+    return options;
+  }
+  if (const auto done = read_keys(env, options); !done) return done.error();
+  std::vector<std::string_view> missing;
+  note_missing_store(options, missing);
+  if (!missing.empty()) return usage("not set: " + joined(missing));
+  return options;
 }
 
 }  // namespace
@@ -298,9 +343,18 @@ Result<Options> read_options(std::span<const char* const> argv, const Environmen
   if (!line) return line.error();
   Options options;
   options.action = line->action;
+  const auto command = line->arguments.empty() ? std::nullopt : pipe_command(line->arguments.front());
+  if (options.action == Action::help) options.help_for = command;
   if (options.action != Action::run) return options;
   for (const std::string& word : line->arguments) {
     if (word.size() > 1 && word.front() == '-') return unknown_flag(word);
+  }
+  if (command) {
+    options.action = *command;
+    return read_pipe(*line, env, std::move(options));
+  }
+  for (const Setting& setting : pipe_settings()) {
+    if (line->flags.contains(setting.flag)) return usage(fmt::format("--{} belongs to hfpour cat, put or gc", setting.flag));
   }
   for (const Setting& setting : settings()) {
     if (const auto done = apply(setting, *line, env, options); !done) return done.error();
@@ -309,7 +363,8 @@ Result<Options> read_options(std::span<const char* const> argv, const Environmen
   const auto placed =
       line->arguments.empty() ? place_environment(env, options) : place_arguments(*line, options);
   if (!placed) return placed.error();
-  if (const auto done = read_credentials(env, options); !done) return done.error();
+  if (const auto done = read_keys(env, options); !done) return done.error();
+  if (const auto done = read_token(env, options); !done) return done.error();
   if (const auto done = check_complete(options); !done) return done.error();
   return options;
 }

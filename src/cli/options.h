@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,7 +17,7 @@
 namespace hfpour::cli {
 
 /// What the command line asks for.
-enum class Action { run, help, version };
+enum class Action { run, help, version, cat, tar, put, gc };
 
 /// What a part's bytes are compared with once the store has them.
 enum class UploadCheck {
@@ -49,6 +50,12 @@ struct CaBundle {
   std::string origin;  ///< the flag or variable it came from, for messages
 };
 
+/// A range as it was asked for: `first-last`, `first-`, or the last `last` bytes when there is no `first`.
+struct WantedRange {
+  std::optional<Bytes> first;
+  std::optional<Bytes> last;
+};
+
 /// Every setting of a run, with its default. A plain value.
 ///
 /// Texts that mean something to the Hub or the store (repository, revision, bucket, prefix,
@@ -56,8 +63,10 @@ struct CaBundle {
 /// their rules.
 struct Options {
   Action action = Action::run;
+  std::optional<Action> help_for;  ///< with `help`: the command it was asked for
 
-  std::string source;  ///< `hf://…` as written, or the plain `owner/name` of `MODEL_NAME`
+  /// `hf://…` as written, or the plain `owner/name` of `MODEL_NAME`; for `cat` also `s3://…`, for `put` a file or `-`.
+  std::string source;
   /// `s3://bucket[/prefix/]` as written; empty when `bucket` and `prefix` say it.
   std::string destination;
   std::string bucket;  ///< from `S3_BUCKET`; empty when `destination` is given
@@ -83,6 +92,11 @@ struct Options {
   std::uint64_t lanes = 0;  ///< 0: automatic
   Bytes part_size = 8 * MiB;
   UploadCheck upload_check = UploadCheck::md5;
+
+  std::optional<WantedRange> range;    ///< of `cat`
+  std::optional<Bytes> expected_size;  ///< of `put`
+  std::chrono::seconds older_than = std::chrono::hours(24);  ///< of `gc`
+  std::string sha256;                  ///< of `put`; 64 lower-case hex digits, or empty
 
   bool refresh = false;  ///< ask the Hub even when the manifest says the model is there
   bool dry_run = false;

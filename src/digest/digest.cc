@@ -16,7 +16,7 @@ Digest& Digest::operator=(Digest&&) noexcept = default;
 Digest::~Digest() = default;
 
 void Digest::begin() {
-  const EVP_MD* const kind = kind_ == DigestKind::sha256 ? EVP_sha256() : kind_ == DigestKind::sha1 ? EVP_sha1() : EVP_md5();
+  const EVP_MD* const kind = kind_ == DigestKind::sha256 ? EVP_sha256() : EVP_sha1();
   const int good = EVP_DigestInit_ex(context_.get(), kind, nullptr);
   assert(good == 1);
   (void)good;

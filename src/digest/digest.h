@@ -12,7 +12,7 @@ struct XXH3_state_s;
 
 namespace hfpour {
 
-enum class DigestKind { sha256, sha1, md5 };
+enum class DigestKind { sha256, sha1 };
 
 /// A cryptographic digest fed piece by piece (OpenSSL). One thread at a time.
 class Digest {

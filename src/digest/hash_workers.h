@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -8,14 +9,16 @@
 #include <vector>
 
 #include "digest/digest.h"
+#include "digest/md5.h"
 #include "loop/reactor.h"
 
 namespace hfpour {
 
 /// Threads that feed lent bytes to lent digests, so that the loop does not have to.
 ///
-/// `co_await workers.feed(bytes, a, b)`: the coroutine goes on when both digests have taken the bytes. Until then
-/// bytes and digests must not be touched. Create and await on the loop thread; destroy when nothing is under way.
+/// `co_await workers.feed(bytes, digest)`: the coroutine goes on when the digest has taken the bytes. Until then bytes
+/// and digest must not be touched. A piece for MD5 waits a moment for those of the other streams, so that they go
+/// abreast. Create and await on the loop thread; destroy when nothing is under way.
 class HashWorkers {
  public:
   HashWorkers(Reactor& reactor, unsigned threads);
@@ -25,9 +28,9 @@ class HashWorkers {
 
   class Feed {
    public:
-    Feed(HashWorkers& workers, ByteView bytes, Digest* first, Digest* second)
-        : workers_(workers), bytes_(bytes), first_(first), second_(second) {}
-    bool await_ready() const { return bytes_.empty() || (first_ == nullptr && second_ == nullptr); }
+    Feed(HashWorkers& workers, ByteView bytes, Digest& digest) : workers_(workers), bytes_(bytes), digest_(&digest) {}
+    Feed(HashWorkers& workers, ByteView bytes, Md5& md5) : workers_(workers), bytes_(bytes), md5_(&md5) {}
+    bool await_ready() const { return bytes_.empty(); }
     template <class P>
     void await_suspend(std::coroutine_handle<P> handle) {
       waiter_.handle = handle;
@@ -40,23 +43,42 @@ class HashWorkers {
     friend class HashWorkers;
     HashWorkers& workers_;
     ByteView bytes_;
-    Digest* first_;
-    Digest* second_;
+    Digest* digest_ = nullptr;  ///< either this one
+    Md5* md5_ = nullptr;        ///< or that one
     Waiter waiter_;
   };
 
-  /// Either digest may be null.
-  Feed feed(ByteView bytes, Digest* first, Digest* second) { return Feed(*this, bytes, first, second); }
+  /// Says that one more stream is being fed to an MD5, for as long as this lives.
+  class Md5Stream {
+   public:
+    explicit Md5Stream(HashWorkers& workers) : workers_(workers) { workers_.count_md5_streams(+1); }
+    Md5Stream(const Md5Stream&) = delete;
+    Md5Stream& operator=(const Md5Stream&) = delete;
+    ~Md5Stream() { workers_.count_md5_streams(-1); }
+
+   private:
+    HashWorkers& workers_;
+  };
+
+  Feed feed(ByteView bytes, Digest& digest) { return Feed(*this, bytes, digest); }
+  Feed feed(ByteView bytes, Md5& md5) { return Feed(*this, bytes, md5); }
 
  private:
   void submit(Feed& feed);
   void work();
+  std::vector<Feed*> next();
+  bool md5_is_due() const;
+  void count_md5_streams(int more);
+  static void digest(const std::vector<Feed*>& feeds);
 
   Reactor& reactor_;
   std::mutex mutex_;
   std::condition_variable changed_;
   struct {
-    std::deque<Feed*> feeds;
+    std::deque<Feed*> digests;
+    std::deque<Feed*> md5s;
+    std::chrono::steady_clock::time_point md5_since;  ///< when the first of `md5s` came
+    int md5_streams = 0;
     bool closing = false;
   } locked_;  ///< only under `mutex_`
   std::vector<std::jthread> threads_;

@@ -3,14 +3,14 @@
 
 #include <fmt/core.h>
 
+#include <unordered_set>
 #include <algorithm>
-#include <fstream>
-#include <thread>
 
 #include "base/text.h"
 #include "hub/file_source.h"
 #include "loop/deadline.h"
 #include "loop/task_group.h"
+#include "run/wiring.h"
 #include "s3/multipart_sink.h"
 #include "s3/object_source.h"
 
@@ -19,50 +19,13 @@ namespace {
 
 constexpr Millis tick_interval{200};
 constexpr Millis save_deadline{2'500};  ///< with the aborts before it inside the 10 s of a SIGTERM
-constexpr Bytes warm_up = 3 * MiB;  ///< TLS sessions, thread stacks, code not yet run when the plan is made
-
-http::Leg make_leg(const Settings& settings, Millis stall_limit) {
-  http::Leg leg;
-  leg.user_agent = "hfpour/" HFPOUR_VERSION;
-  leg.ca_bundle = settings.ca_bundle;
-  leg.stall_limit = stall_limit;
-  return leg;
-}
-
-/// Resident memory of this process now. `/proc/self/statm` counts pages.
-Bytes resident_now() {
-  std::ifstream statm("/proc/self/statm");
-  Bytes total = 0;
-  Bytes resident = 0;
-  statm >> total >> resident;
-  return resident * 4 * KiB;
-}
-
-unsigned hash_threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 8U); }
-
-/// Looks at the lanes and shows the progress, five times a second.
-Task<Result<void>> keep_ticking(Reactor& reactor, cli::Console& console, Job& job, CancelToken cancel) {
-  while (!cancel.cancelled()) {
-    job.sample();
-    console.tick(reactor.clock().now());
-    co_await reactor.sleep(tick_interval, cancel);
-  }
-  co_return Result<void>();
-}
-
-/// Runs the job, then ends what runs beside it.
-Task<Result<void>> run_job(Job& job, CancelSource& beside, CancelToken cancel) {
-  Result<void> done = co_await job.run(cancel);
-  beside.cancel();
-  co_return done;
-}
 
 }  // namespace
 
 Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Progress& progress, Random& random)
     : settings_(settings), reactor_(reactor), console_(console), progress_(progress), random_(random),
-      hub_leg_(reactor, make_leg(settings, std::chrono::seconds(60))),
-      store_leg_(reactor, make_leg(settings, std::chrono::seconds(120))),
+      hub_leg_(reactor, make_leg(settings.ca_bundle, hub_stall)),
+      store_leg_(reactor, make_leg(settings.ca_bundle, store_stall)),
       hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, RetryPolicy(), progress),
       bucket_(store_leg_, settings.location, settings.credentials, console, random, RetryPolicy(), progress),
       store_(bucket_, settings.base), ledger_(reactor, store_) {
@@ -87,7 +50,7 @@ Task<Result<void>> Run::go(CancelToken cancel) {
   if (!plan) co_return plan.error();
   console_.planned(plan_facts(*work, *plan));
   if (settings_.dry_run) {
-    outcome_.status = cli::Status::planned;
+    note_planned(*work);
     co_return Result<void>();
   }
   Result<void> poured = co_await pour(*work, *plan, cancel);
@@ -99,6 +62,14 @@ void Run::note_present(const Found& found) {
   outcome_.commit = found.manifest->commit;
   outcome_.files = found.manifest->files.size();
   for (const Record& record : found.manifest->files) outcome_.bytes += record.file.size;
+}
+
+void Run::note_planned(const Work& work) {
+  outcome_.status = cli::Status::planned;
+  outcome_.files = work.files.size();
+  for (const FileEntry& file : work.files) outcome_.bytes += file.size;
+  outcome_.poured_files = work.to_pour.size();
+  for (const FileEntry* const file : work.to_pour) outcome_.poured_bytes += file->size;
 }
 
 Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
@@ -205,8 +176,8 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
   ledger_.begin(settings_.identity(), info_.commit, std::move(work.kept));
 
   Result<void> moved = co_await move_bytes(work, plan, cancel);
-  outcome_.poured_files = progress_.done_files;
-  outcome_.poured_bytes = progress_.stored_bytes;
+  outcome_.poured_files = progress_.done_files - progress_.adopted_files;
+  outcome_.poured_bytes = progress_.stored_bytes - progress_.adopted_bytes;
   outcome_.limit = cli::main_limit(progress_.samples);
   if (!moved) {
     const Result<void> saved = co_await save_what_is_done();
@@ -238,17 +209,38 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
     return Services{reactor_, hashers, from, sink, ledger_, console_, progress_, random_, settings_.check_md5, RetryPolicy()};
   };
   const Services checking = services_with(readback);
-  Result<void> adopted = co_await adopt(work, checking, **pool, cancel);
-  if (!adopted) co_return adopted;
-  const Services services = services_with(source);
-  Job job(services, work.to_pour, plan, settings_.part_size, **pool);
+  const Services pouring = services_with(source);
   CancelSource beside(cancel);
   TaskGroup group(reactor_.ready(), cancel);
-  group.spawn(run_job(job, beside, group.token()));
-  group.spawn(keep_ticking(reactor_, console_, job, beside.token()));
+  group.spawn(adopt_and_pour(work, plan, checking, pouring, **pool, beside, group.token()));
+  group.spawn(keep_ticking(beside.token()));
   group.spawn(ledger_.keep_checkpoint(beside.token()));
   Result<void> done = co_await group.join();
   co_return done;
+}
+
+/// The work itself; then ends what runs beside it.
+Task<Result<void>> Run::adopt_and_pour(Work& work, const MemoryPlan& plan, const Services& checking, const Services& pouring,
+                                       const RingPool& pool, CancelSource& beside, CancelToken cancel) {
+  Result<void> done = co_await adopt(work, checking, pool, cancel);
+  if (done) {
+    Job job(pouring, work.to_pour, plan, settings_.part_size, pool);
+    job_ = &job;
+    done = co_await job.run(cancel);
+    job_ = nullptr;
+  }
+  beside.cancel();
+  co_return done;
+}
+
+/// Looks at the lanes and shows the progress, five times a second.
+Task<Result<void>> Run::keep_ticking(CancelToken cancel) {
+  while (!cancel.cancelled()) {
+    if (job_ != nullptr) job_->sample();
+    console_.tick(reactor_.clock().now());
+    co_await reactor_.sleep(tick_interval, cancel);
+  }
+  co_return Result<void>();
 }
 
 /// Files that another tool put there are checked and kept instead of being fetched again.
@@ -259,12 +251,9 @@ Task<Result<void>> Run::adopt(Work& work, const Services& services, const RingPo
   Adoption adoption(services, work.unproven, settings_.part_size, pool);
   Result<std::vector<const FileEntry*>> right = co_await adoption.run(cancel);
   if (!right) co_return right.error();
-  for (const FileEntry* const file : *right) {
-    std::erase(work.to_pour, file);
-    --progress_.total_files;
-    progress_.total_bytes -= file->size;
-  }
-  console_.remark(fmt::format("{} of them are right and stay", right->size()));
+  const std::unordered_set<const FileEntry*> stays(right->begin(), right->end());
+  std::erase_if(work.to_pour, [&stays](const FileEntry* file) { return stays.contains(file); });
+  console_.remark(fmt::format("{} of them are right and stay", stays.size()));
   co_return Result<void>();
 }
 

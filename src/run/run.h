@@ -41,6 +41,7 @@ class Run {
   };
 
   void note_present(const Found& found);
+  void note_planned(const Work& work);
   Task<Result<Work>> ask_hub(const Found& found, CancelToken cancel);
   Result<void> check_paths(const std::vector<FileEntry>& files) const;
   void split(Work& work, const Found& found) const;
@@ -48,6 +49,9 @@ class Run {
   Result<MemoryPlan> plan_lanes(const Work& work) const;
   Task<Result<void>> pour(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<Result<void>> adopt(Work& work, const Services& services, const RingPool& pool, CancelToken cancel);
+  Task<Result<void>> adopt_and_pour(Work& work, const MemoryPlan& plan, const Services& checking, const Services& pouring,
+                                    const RingPool& pool, CancelSource& beside, CancelToken cancel);
+  Task<Result<void>> keep_ticking(CancelToken cancel);
   Task<Result<void>> move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<Result<void>> save_what_is_done();
   PlanFacts plan_facts(const Work& work, const MemoryPlan& plan) const;
@@ -63,6 +67,7 @@ class Run {
   s3::Bucket bucket_;
   s3::ObjectStore store_;
   Ledger ledger_;
+  Job* job_ = nullptr;  ///< while it runs
   hub::RepoRef canonical_;  ///< the name the Hub uses today
   hub::RepoInfo info_;
   cli::Outcome outcome_;

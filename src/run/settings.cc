@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "hub/hub_client.h"
+#include "run/settings_parts.h"
 
 namespace hfpour::run {
 namespace {
@@ -24,6 +25,8 @@ std::string literal_pattern(std::string_view path) {
   }
   return pattern;
 }
+
+}  // namespace
 
 Result<hub::RepoRef> read_repo(const cli::Options& options) {
   Result<hub::RepoRef> repo = hub::parse_repo_ref(options.source);
@@ -53,6 +56,8 @@ Result<hub::Selection> read_selection(const cli::Options& options, const hub::Re
   return hub::Selection(options.include, options.exclude.value_or(std::vector<std::string>()));
 }
 
+namespace {
+
 struct Place {
   std::string bucket;
   std::string prefix;
@@ -73,6 +78,8 @@ Result<Place> read_place(const cli::Options& options) {
   place.prefix = *prefix;
   return place;
 }
+
+}  // namespace
 
 Result<s3::Location> read_location(const cli::Options& options, const std::string& bucket) {
   if (!options.region.empty()) {
@@ -103,8 +110,6 @@ Result<void> check_ca_bundle(const cli::CaBundle& bundle) {
   return Error(Kind::usage, fmt::format("the CA file '{}' ({}) {}", printable(bundle.path), bundle.origin,
                                         file ? "holds no certificate in PEM form" : "cannot be read"));
 }
-
-}  // namespace
 
 Identity Settings::identity() const {
   return Identity{repo.id, std::string(hub::to_string(repo.type)), repo.revision, selection.describe()};

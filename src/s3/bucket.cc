@@ -53,10 +53,12 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
   }
 }
 
-Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, CancelToken cancel) {
+Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, CancelToken cancel, Accept accept) {
   http::Exchange exchange(client_, sign_call(call, false));
   exchange.limit_body(call.answer_limit);
-  exchange.receive_into(inlet, [](const http::Response& answer) { return answer.status == 206; });
+  exchange.receive_into(inlet, [&accept](const http::Response& answer) {
+    return answer.status == 206 && (!accept || accept(answer));
+  });
   Result<http::Response> answer = co_await exchange.run(cancel);
   if (!answer || answer->status == 206) co_return answer;
   co_return to_error(call.operation, *answer);

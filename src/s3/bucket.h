@@ -47,12 +47,17 @@ class Bucket {
   /// where the part's MD5 guards it instead.
   Task<Result<http::Response>> once(const Call& call, Outlet* outlet, CancelToken cancel);
 
-  /// Like `once`, for a ranged GET whose bytes go into `inlet`; only a 206 is a success.
-  Task<Result<http::Response>> receive(const Call& call, Inlet& inlet, CancelToken cancel);
+  /// Whether the head of a 206 tells of the bytes that are wanted.
+  using Accept = std::function<bool(const http::Response&)>;
+
+  /// Like `once`, for a ranged GET whose bytes go into `inlet`; only a 206 that `accept` likes is a success.
+  Task<Result<http::Response>> receive(const Call& call, Inlet& inlet, CancelToken cancel, Accept accept = {});
 
   /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
   Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel);
 
+  /// The time as the store counts it, as far as it is known.
+  WallTime server_time() const { return client_.reactor().clock().wall() + clock_offset_; }
   Backoff new_backoff() { return Backoff(patience_, random_); }
   std::string uri(std::string_view key) const { return location_.uri(key); }
 
@@ -65,7 +70,6 @@ class Bucket {
 
   http::Request sign_call(const Call& call, bool streamed) const;
   bool mend(const http::Response& answer, const Signing& used);
-  WallTime server_time() const { return client_.reactor().clock().wall() + clock_offset_; }
 
   http::Client& client_;
   Location location_;

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "s3/errors.h"
+#include "s3/open_uploads.h"
 #include "s3/xml.h"
 
 namespace hfpour::s3 {
@@ -29,6 +30,12 @@ std::string base64(const std::vector<std::byte>& bytes) {
                                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(length));
   return text;
+}
+
+Error wrong_whole(const FileEntry& file, const std::string& expected, const std::string& found) {
+  return Error(Kind::protocol, fmt::format("the store's ETag of '{}' is {}, but its parts make {} (a store that makes other ETags "
+                                           "needs --upload-check none)",
+                                           printable(file.path), printable(found, 100), expected));
 }
 
 std::string note_of(const ContentHash& hash) { return fmt::format("{}:{}", to_string(hash.kind), to_hex(hash)); }
@@ -58,9 +65,9 @@ SinkLimits MultipartSink::limits() const { return s3_limits; }
 http::Headers MultipartSink::object_headers(const FileEntry& file) const {
   http::Headers headers;
   headers.add("Content-Type", content_type_of(file.path));
-  headers.add("x-amz-meta-hf-repo", notes_.repository);
-  headers.add("x-amz-meta-hf-commit", notes_.commit);
-  headers.add(std::string(hash_note), note_of(file.hash));
+  if (!notes_.repository.empty()) headers.add("x-amz-meta-hf-repo", notes_.repository);
+  if (!notes_.commit.empty()) headers.add("x-amz-meta-hf-commit", notes_.commit);
+  if (notes_.with_hash) headers.add(std::string(hash_note), note_of(file.hash));
   return headers;
 }
 
@@ -117,9 +124,11 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
     const bool as_expected = etag && (expected_etag.empty() || *etag == expected_etag);
     if (as_expected && !etag->empty()) co_return etag;
     // An empty ETag is what Ceph RGW says of a success it had before; anything else is doubt. The object knows.
-    Result<std::optional<std::string>> seen = co_await look(file, expected_etag, cancel);
+    Result<Seen> seen = co_await look(file, expected_etag, cancel);
     if (!seen) co_return seen.error();
-    if (seen->has_value()) co_return **seen;
+    if (seen->ours) co_return seen->etag;
+    // The store insists: what it put together is not what it acknowledged, or its ETags are something else.
+    if (etag && !etag->empty() && seen->etag == *etag) co_return wrong_whole(file, expected_etag, *etag);
     // The upload is gone, or the store has other parts than we sent: only a new upload helps.
     const std::string code = etag ? "" : etag.error().code;
     const bool lost = code == "NoSuchUpload" || code == "InvalidPart" || code == "InvalidPartOrder";
@@ -160,39 +169,34 @@ Task<Result<std::string>> MultipartSink::complete_once(const Call& call, CancelT
   co_return to_error(call.operation, *answer);
 }
 
-/// The ETag of the object if it is the one just uploaded: of the right size, and with the expected ETag. Where that is not
-/// known, our own note of the hash must do, which no object bears that has not passed the gate.
-Task<Result<std::optional<std::string>>> MultipartSink::look(const FileEntry& file, const std::string& expected_etag,
-                                                             CancelToken cancel) {
+/// The ETag of the object that is there, and whether it is the one just uploaded: of the right size, and with the expected
+/// ETag. Where that is not known, our own note of the hash must do, which no object bears that has not passed the gate.
+Task<Result<MultipartSink::Seen>> MultipartSink::look(const FileEntry& file, const std::string& expected_etag,
+                                                      CancelToken cancel) {
   Call call;
   call.operation = "HeadObject";
   call.method = "HEAD";
   call.key = key(file);
   const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
-  std::optional<std::string> found;
+  Seen seen;
   if (!answer) {
     // Without the right to list, a store says 403 for a missing object (contract s3 §4.8).
     const Kind kind = answer.error().kind;
-    if (kind == Kind::not_found || kind == Kind::forbidden) co_return found;
+    if (kind == Kind::not_found || kind == Kind::forbidden) co_return seen;
     co_return answer.error();
   }
-  const std::string etag = normalise_etag(answer->headers.get("ETag").value_or(""));
+  seen.etag = normalise_etag(answer->headers.get("ETag").value_or(""));
   const bool same_size = parse_decimal(answer->headers.get("Content-Length").value_or("")) == file.size;
   // Where ETags are MD5s, another one means other bytes, whatever the notes say.
-  const bool ours = expected_etag.empty() ? answer->headers.get(hash_note) == note_of(file.hash) : etag == expected_etag;
-  if (same_size && ours && !etag.empty()) found = etag;
-  co_return found;
+  const bool ours = expected_etag.empty() ? answer->headers.get(hash_note) == note_of(file.hash) : seen.etag == expected_etag;
+  seen.ours = same_size && ours && !seen.etag.empty();
+  co_return seen;
 }
 
 Task<Result<void>> MultipartSink::abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) {
-  Call call;
-  call.operation = "AbortMultipartUpload";
-  call.method = "DELETE";
-  call.key = key(file);
-  call.query.emplace_back("uploadId", upload_id);
-  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel);
-  if (answer || answer.error().http_status == 404) co_return Result<void>();
-  co_return answer.error();
+  OpenUploads uploads(bucket_);
+  Result<void> aborted = co_await uploads.abort(key(file), upload_id, cancel);
+  co_return aborted;
 }
 
 Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,

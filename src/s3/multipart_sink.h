@@ -9,10 +9,11 @@
 
 namespace hfpour::s3 {
 
-/// What every object of a run carries as user metadata, besides its own hash. ASCII.
+/// What every object of a run carries as user metadata. ASCII; what is empty is left out.
 struct ObjectNotes {
   std::string repository;
   std::string commit;
+  bool with_hash = true;  ///< the hash of each file is known, and noted as well
 };
 
 /// `Sink` on S3: multipart uploads, or one PutObject for a small file. Loop thread.
@@ -36,8 +37,12 @@ class MultipartSink final : public Sink {
  private:
   Task<Result<std::string>> complete_once(const Call& call, CancelToken cancel);
   Task<bool> upload_is_gone(const FileEntry& file, const std::string& upload_id, CancelToken cancel);
-  Task<Result<std::optional<std::string>>> look(const FileEntry& file, const std::string& expected_etag,
-                                                CancelToken cancel);
+  /// What HEAD says of the object after a doubtful Complete.
+  struct Seen {
+    std::string etag;  ///< normalised; empty when it is not there
+    bool ours = false;
+  };
+  Task<Result<Seen>> look(const FileEntry& file, const std::string& expected_etag, CancelToken cancel);
   std::string key(const FileEntry& file) const { return base_ + file.path; }
   http::Headers object_headers(const FileEntry& file) const;
 

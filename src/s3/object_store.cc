@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "s3/errors.h"
+#include "s3/open_uploads.h"
 #include "s3/xml.h"
 
 namespace hfpour::s3 {
@@ -53,6 +54,7 @@ Task<Result<void>> ObjectStore::remove(std::string_view name, CancelToken cancel
 
 Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObject&)> each, CancelToken cancel) {
   std::string token;
+  CircleGuard guard;
   while (true) {
     Call call;
     call.operation = "ListObjectsV2";
@@ -76,7 +78,7 @@ Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObje
       if (object.key.starts_with(base_)) each(hfpour::ListedObject{object.key.substr(base_.size()), object.size, object.etag});
     }
     if (!page->is_truncated) co_return Result<void>();
-    if (page->next_token == token) co_return Error(Kind::protocol, "the store's listing goes round in a circle");
+    if (!guard.pass(page->next_token)) co_return Error(Kind::protocol, "the store's listing goes round in a circle");
     token = page->next_token;
   }
 }

@@ -186,7 +186,8 @@ Result<PartPage> parse_parts(std::string_view body) {
     if (!number || *number > std::numeric_limits<unsigned>::max() || !size || etag.empty()) {
       return broken(name, "a part without PartNumber, Size or ETag");
     }
-    page.parts.push_back(ListedPart{static_cast<unsigned>(*number), *size, std::move(etag)});
+    page.parts.push_back(ListedPart{static_cast<unsigned>(*number), *size, std::move(etag),
+                                    parse_iso_time(child_text(node, "LastModified"))});
   }
   return page;
 }

@@ -76,6 +76,7 @@ struct ListedPart {
   unsigned number = 0;
   Bytes size = 0;
   std::string etag;  ///< as written by the store, for Complete
+  std::optional<WallTime> modified;  ///< by the server's clock; nothing if missing or unreadable
 };
 
 /// One page of ListParts.

@@ -23,15 +23,28 @@ Task<Result<void>> Adoption::work(Lane& lane, CancelToken cancel) {
     const Candidate candidate = candidates_[next_++];
     Result<PartPlan> parts = plan_parts(candidate.file->size, part_size_, services_.sink.limits());
     if (!parts) continue;
+    const SteadyTime begun = services_.reactor.clock().now();
     Transfer transfer(services_, *candidate.file, *parts);
     Result<StoredFile> checked = co_await transfer.check(lane, cancel);
     if (cancel.cancelled()) co_return cancel.error();
     if (!checked) continue;
     checked->etag = candidate.etag;
-    services_.records.stored(*candidate.file, std::move(*checked));
-    adopted_.push_back(candidate.file);
+    note(*candidate.file, begun, std::move(*checked));
   }
   co_return Result<void>();
+}
+
+void Adoption::note(const FileEntry& file, SteadyTime begun, StoredFile facts) {
+  Progress& progress = services_.progress;
+  ++progress.done_files;
+  ++progress.adopted_files;
+  progress.stored_bytes += file.size;
+  progress.adopted_bytes += file.size;
+  FileFacts shown{file.path, file.size, std::chrono::duration_cast<Millis>(services_.reactor.clock().now() - begun), file.hash,
+                  facts.etag, 0, 0, true};
+  services_.observer.file_done(shown);
+  services_.records.stored(file, std::move(facts));
+  adopted_.push_back(&file);
 }
 
 }  // namespace hfpour

@@ -19,7 +19,7 @@ struct Candidate {
 };
 
 /// Checks files that another tool may have stored: reads them back from the bucket, side by side, one per lane. Those
-/// whose bytes match their hash are recorded; the others are left for a `Job`. Loop thread.
+/// whose bytes match their hash are recorded, shown and counted as done; the others are left for a `Job`. Loop thread.
 class Adoption {
  public:
   /// `services.source` reads the bucket.
@@ -31,6 +31,7 @@ class Adoption {
 
  private:
   Task<Result<void>> work(Lane& lane, CancelToken cancel);
+  void note(const FileEntry& file, SteadyTime begun, StoredFile facts);
 
   const Services& services_;
   std::vector<Candidate> candidates_;

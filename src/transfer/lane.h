@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include "buffer/ring.h"
@@ -12,10 +13,11 @@ namespace hfpour {
 struct Lane {
   explicit Lane(std::span<std::byte> storage) : ring(storage) {}
 
-  /// What a busy lane waits for, read off its ring: empty means the source, full means the slower of the two readers.
+  /// What a busy lane waits for, read off its ring: empty means the source, full means the slowest reader.
   Limit waits_for() const {
     if (ring.free() > ring.capacity() / 2) return Limit::hub;
-    return ring.available(Ring::Reader::hash) > ring.available(Ring::Reader::upload) ? Limit::hash : Limit::store;
+    const Bytes unhashed = std::max(ring.available(Ring::Reader::hash), ring.available(Ring::Reader::sum));
+    return unhashed > ring.available(Ring::Reader::upload) ? Limit::hash : Limit::store;
   }
 
   Ring ring;

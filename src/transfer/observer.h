@@ -23,6 +23,8 @@ struct Progress {
   std::uint64_t total_files = 0;
   std::uint64_t done_files = 0;
   std::uint64_t retries = 0;
+  std::uint64_t adopted_files = 0;  ///< of `done_files`: they lay there already and were found to be right
+  Bytes adopted_bytes = 0;          ///< of `stored_bytes`
   std::uint64_t samples[4] = {};  ///< lane samples by `Limit`, for "what limits this run"
 };
 
@@ -46,6 +48,7 @@ struct FileFacts {
   std::string etag;       ///< as the store gave it
   std::uint64_t parts = 0;  ///< 0: stored by one request
   std::uint64_t retries = 0;
+  bool adopted = false;  ///< not moved: it lay in the bucket already, and its bytes are right
 };
 
 /// One attempt that failed and will be repeated.

@@ -95,13 +95,23 @@ Pass::Pass(const Services& services, PassFile file, Lane& lane, ByteRange range,
     : services_(services), file_(file), lane_(lane), range_(range), kind_(kind), luck_(luck) {}
 
 Task<Result<void>> Pass::run(CancelToken cancel) {
-  lane_.ring.reset();
+  lane_.ring.reset(readers());
   TaskGroup group(services_.reactor.ready(), cancel);
   group.spawn(receive(group.token()));
-  group.spawn(digest(group.token()));
+  if (hashes()) group.spawn(hash_file(group.token()));
+  if (sums()) group.spawn(sum_parts(group.token()));
   if (uploads()) group.spawn(send(group.token()));
   Result<void> joined = co_await group.join();
   co_return joined;
+}
+
+/// Whom the ring waits for. What is to stay in it is never taken by the upload.
+std::vector<Ring::Reader> Pass::readers() const {
+  std::vector<Ring::Reader> readers;
+  if (hashes()) readers.push_back(Ring::Reader::hash);
+  if (sums()) readers.push_back(Ring::Reader::sum);
+  if (kind_ != Kind::check) readers.push_back(Ring::Reader::upload);
+  return readers;
 }
 
 Task<Result<void>> Pass::receive(CancelToken cancel) {
@@ -113,34 +123,51 @@ Task<Result<void>> Pass::receive(CancelToken cancel) {
   co_return Result<void>();
 }
 
-Task<Result<void>> Pass::digest(CancelToken cancel) {
+/// Waits for a good bite, up to `left` bytes: small ones would cost more in going to a worker and back than in hashing.
+Task<Result<void>> Pass::wait_for_bite(Ring::Reader reader, Bytes left, CancelToken cancel) {
   Ring& ring = lane_.ring;
-  Digest md5(DigestKind::md5);
-  Digest* const part_digest = services_.check_md5 ? &md5 : nullptr;
-  Digest* const file_digest = kind_ != Kind::repair ? &file_.hash.digest() : nullptr;
-  Bytes at = range_.begin;
-  while (at < range_.end) {
-    if (file_digest != nullptr) {
-      Result<void> ours = co_await file_.hash.turn(at, cancel);
-      if (!ours) co_return ours;
-    }
-    while (ring.available(Ring::Reader::hash) == 0) {
-      if (cancel.cancelled()) co_return cancel.error();
-      co_await ring.readable(Ring::Reader::hash).wait(cancel);
-    }
-    if (cancel.cancelled()) co_return cancel.error();
-    const unsigned number = file_.plan.number_at(at);
-    const Bytes end = file_.plan.range(number).end;
-    const ByteView bite = ring.peek(Ring::Reader::hash, std::min(hash_bite, end - at));
-    co_await services_.hashers.feed(bite, file_digest, part_digest);
+  const Bytes wanted = std::min({hash_bite, left, std::max<Bytes>(ring.capacity() / 4, 1)});
+  const auto enough = [&ring, reader, wanted] {
+    return ring.available(reader) >= wanted || (ring.writer_waiting() && ring.available(reader) > 0);
+  };
+  while (!enough() && !cancel.cancelled()) co_await ring.readable(reader).wait(cancel);
+  if (cancel.cancelled()) co_return cancel.error();
+  co_return Result<void>();
+}
+
+Task<Result<void>> Pass::hash_file(CancelToken cancel) {
+  Ring& ring = lane_.ring;
+  for (Bytes at = range_.begin; at < range_.end;) {
+    Result<void> ours = co_await file_.hash.turn(at, cancel);
+    if (!ours) co_return ours;
+    Result<void> there = co_await wait_for_bite(Ring::Reader::hash, range_.end - at, cancel);
+    if (!there) co_return there;
+    const ByteView bite = ring.peek(Ring::Reader::hash, std::min(hash_bite, range_.end - at));
+    co_await services_.hashers.feed(bite, file_.hash.digest());
     at += bite.size();
     ring.advance(Ring::Reader::hash, bite.size());
-    if (kind_ == Kind::check) ring.advance(Ring::Reader::upload, bite.size());
-    if (file_digest != nullptr) file_.hash.passed(bite.size());
+    file_.hash.passed(bite.size());
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Pass::sum_parts(CancelToken cancel) {
+  Ring& ring = lane_.ring;
+  const HashWorkers::Md5Stream stream(services_.hashers);
+  Md5 md5;
+  for (Bytes at = range_.begin; at < range_.end;) {
+    const unsigned number = file_.plan.number_at(at);
+    const Bytes end = file_.plan.range(number).end;
+    Result<void> there = co_await wait_for_bite(Ring::Reader::sum, end - at, cancel);
+    if (!there) co_return there;
+    const ByteView bite = ring.peek(Ring::Reader::sum, std::min(hash_bite, end - at));
+    co_await services_.hashers.feed(bite, md5);
+    at += bite.size();
+    ring.advance(Ring::Reader::sum, bite.size());
     if (at < end) continue;
-    if (part_digest != nullptr) std::ranges::copy(md5.finish(), state(number).md5.begin());
-    state(number).hashed = true;
-    part_hashed_.notify();
+    state(number).md5 = md5.finish();
+    state(number).summed = true;
+    part_summed_.notify();
   }
   co_return Result<void>();
 }
@@ -196,9 +223,9 @@ Task<Result<void>> Pass::judge(unsigned number, PartOutlet& outlet, Result<PartR
   if (outlet.finish() != part.xxh3) {
     co_return Error(hfpour::Kind::internal, name_of(number) + ": the ring gave out other bytes than were put in");
   }
-  while (!part.hashed) {
+  while (sums() && !part.summed) {
     if (cancel.cancelled()) co_return cancel.error();
-    co_await part_hashed_.wait(cancel);
+    co_await part_summed_.wait(cancel);
   }
   const std::optional<std::string> etag = md5_in_etag(answer->etag);
   const std::string md5 = to_hex(ByteView(part.md5));

@@ -30,7 +30,8 @@ struct PassFile {
 
 /// One range of whole parts, once through a lane's ring: received, hashed and sent side by side.
 ///
-///     source ──► inlet (XXH3 in) ──► ring ──► hash worker (file hash in order, MD5 of the part)
+///     source ──► inlet (XXH3 in) ──► ring ──► hash worker (file hash, in file order)
+///                                        ├──► hash worker (MD5 of the part)
 ///                                        └──► outlet (XXH3 out) ──► UploadPart
 ///
 /// A part whose upload fails is dropped from the ring and noted, so the stream and the hash go on; the caller fetches it
@@ -58,7 +59,9 @@ class Pass {
   class PartOutlet;
 
   Task<Result<void>> receive(CancelToken cancel);
-  Task<Result<void>> digest(CancelToken cancel);
+  Task<Result<void>> wait_for_bite(Ring::Reader reader, Bytes left, CancelToken cancel);
+  Task<Result<void>> hash_file(CancelToken cancel);
+  Task<Result<void>> sum_parts(CancelToken cancel);
   Task<Result<void>> send(CancelToken cancel);
   Task<Result<void>> send_part(unsigned number, CancelToken cancel);
   Task<Result<void>> wait_to_send(CancelToken cancel);
@@ -69,6 +72,10 @@ class Pass {
   void part_given(unsigned number);
   PartState& state(unsigned number) { return file_.parts[number - 1]; }
   std::string name_of(unsigned number) const;
+  std::vector<Ring::Reader> readers() const;
+  bool hashes() const { return kind_ != Kind::repair; }
+  /// A small file is sent with its MD5 in any case, so that the store can refuse what is not the same.
+  bool sums() const { return kind_ == Kind::retain || (uploads() && services_.check_md5); }
   bool uploads() const { return kind_ == Kind::first || kind_ == Kind::repair; }
 
   const Services& services_;
@@ -77,7 +84,7 @@ class Pass {
   ByteRange range_;
   Kind kind_;
   std::optional<Error> inlet_error_;
-  Condition part_hashed_;
+  Condition part_summed_;
   Condition part_given_;
   Condition answered_;
   unsigned giving_ = 0;      ///< the part whose bytes are leaving the ring now

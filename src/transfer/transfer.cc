@@ -172,7 +172,7 @@ Task<void> Transfer::abandon() {
 /// MD5 of the parts' MD5s and their number (contract s3 §4.3); empty for a store whose ETags are something else.
 std::string Transfer::expected_etag() const {
   if (!services_.check_md5) return "";
-  Digest all(DigestKind::md5);
+  Md5 all;
   for (const PartState& part : parts_) {
     if (!md5_in_etag(part.etag)) return "";
     all.update(ByteView(part.md5));

@@ -58,6 +58,17 @@ TEST_CASE("text: a decimal number is all of the text or nothing") {
   }
 }
 
+TEST_CASE("text: a duration is a whole number with a unit") {
+  CHECK(parse_duration("0s") == std::chrono::seconds(0));
+  CHECK(parse_duration("90m") == std::chrono::minutes(90));
+  CHECK(parse_duration("24h") == std::chrono::hours(24));
+  CHECK(parse_duration("3650d") == std::chrono::hours(24 * 3650));
+  for (const char* const bad : {"", "h", "24", "1.5h", "-1h", "24 h", "3651d", "99999999999999999999s", "1w"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_duration(bad).has_value());
+  }
+}
+
 TEST_CASE("text: only well-formed UTF-8 is UTF-8") {
   CHECK(is_utf8("plain, ä, 雪, 🤗"));
   CHECK(is_utf8(""));

@@ -13,15 +13,13 @@ TEST_CASE("digest: the published vectors") {
   const auto hex = [](DigestKind kind, std::string_view text) {
     return to_hex(ByteView(digest_of(kind, text)));
   };
-  // FIPS 180-4 examples, RFC 1321 appendix A.5.
+  // FIPS 180-4 examples.
   CHECK(hex(DigestKind::sha256, "") ==
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(hex(DigestKind::sha256, "abc") ==
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(hex(DigestKind::sha1, "") == "da39a3ee5e6b4b0d3255bfef95601890afd80709");
   CHECK(hex(DigestKind::sha1, "abc") == "a9993e364706816aba3e25717850c26c9cd0d89d");
-  CHECK(hex(DigestKind::md5, "") == "d41d8cd98f00b204e9800998ecf8427e");
-  CHECK(hex(DigestKind::md5, "message digest") == "f96b697d7cb7938d525a2f31aaf161d0");
 }
 
 TEST_CASE("digest: XXH3-128 in canonical order") {
@@ -38,7 +36,7 @@ TEST_CASE("digest: what `git hash-object` says of a file") {
 
 TEST_CASE("digest: pieces make the same digest as the whole, and it begins anew afterwards") {
   const std::string data = pattern(1'000);
-  for (const DigestKind kind : {DigestKind::sha256, DigestKind::sha1, DigestKind::md5}) {
+  for (const DigestKind kind : {DigestKind::sha256, DigestKind::sha1}) {
     Digest digest(kind);
     Xxh3 xxh3;
     for (unsigned round = 0; round < 2; ++round) {

@@ -133,6 +133,10 @@ class Store(Server):
         finally:
             connection.close()
 
+    def left_alone(self):
+        """Waits until the requests of programs that have ended are over too: a store goes on with what it has got."""
+        assert self.admin("wait?event=open&count=1&timeout_s=30")["ok"], self.counters()["in_flight"]
+
     def manifest(self, base):
         return json.loads(self.body(base + ".hfpour/manifest.json"))
 

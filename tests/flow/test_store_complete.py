@@ -2,7 +2,7 @@
 
 import pytest
 from support import data
-from test_store_faults import ALWAYS, MODEL, final, fired, model, own, pours, settled  # noqa: F401  (model is a fixture)
+from store_support import ALWAYS, MODEL, final, fired, model, own, pours, settled  # noqa: F401  (model is a fixture)
 
 BIG = "*/big.bin"
 
@@ -155,7 +155,7 @@ def test_an_upload_that_is_spoiled_twice_ends(model, store, pour):
 # ---- a failure that is final
 
 @pytest.mark.parametrize("code, status", [("EntityTooSmall", 8), ("EntityTooLarge", 8), ("QuotaExceeded", 8), ("TooManyParts", 8),
-                                          ("AccessDenied", 6), ("InvalidRequest", 6), ("NotImplemented", 6),
+                                      ("AccessDenied", 6), ("InvalidRequest", 6), ("NotImplemented", 6),
                                           ("MalformedXML", 6), ("NoSuchBucket", 3)])
 @pytest.mark.parametrize("mode", ["status", "complete_200_error"])
 def test_a_final_error_is_not_tried_again(model, store, pour, mode, code, status):
@@ -173,6 +173,14 @@ def test_parts_below_the_stores_least_size_are_a_limit(model, hub, binary):
 def test_the_wrong_etag_of_a_complete_does_not_hide_a_right_object(model, store, pour):
     store.fault("wrong_etag", op="CompleteMultipartUpload")
     pours(store, pour)
+
+
+def test_a_complete_that_makes_something_else_of_the_parts_is_told_at_once(model, store, pour):
+    """The store says so twice, in its answer and in HEAD: no retry will change it."""
+    store.fault("wrong_etag", op="CompleteMultipartUpload", etag="0123456789abcdef0123456789abcdef-3", count=ALWAYS)
+    store.fault("wrong_etag", op="HeadObject", etag="0123456789abcdef0123456789abcdef-3", count=ALWAYS)
+    result = final(store, pour, 5, "0123456789abcdef0123456789abcdef-3", "--upload-check none", "'big.bin'")
+    assert fired(store) == 2 and result.seconds < 5, result.stderr
 
 
 # ---- beside other files

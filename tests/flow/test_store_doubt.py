@@ -2,8 +2,8 @@
 
 import pytest
 from support import MIB, data
-from test_store_faults import (ALWAYS, BASE, MODEL, PART, fails, final, fired, model, pours, run,  # noqa: F401  (a fixture)
-                               settled)
+from store_support import (ALWAYS, BASE, MODEL, PART, fails, final, fired, model, pours, run,  # noqa: F401  (a fixture)
+                           settled)
 
 LARGE, SMALL = BASE + "big.bin", BASE + "small.bin"
 

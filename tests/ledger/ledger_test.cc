@@ -21,7 +21,7 @@ constexpr const char* checkpoint_name = ".hfpour/checkpoint.json";
 Record record_of(const std::string& path, std::string_view content) {
   Record record;
   record.file = entry_of(path, content);
-  record.stored.etag = to_hex(ByteView(digest_of(DigestKind::md5, content)));
+  record.stored.etag = to_hex(ByteView(md5_of(content)));
   return record;
 }
 

@@ -21,14 +21,15 @@ ALLOWED = {
     "digest": {"base", "loop"},
     "http": {"base", "buffer", "loop"},
     "transfer": {"base", "buffer", "digest", "loop"},
+    "pipe": {"base", "buffer", "digest", "loop", "transfer"},
     "ledger": {"base", "loop", "transfer"},
     "hub": {"base", "buffer", "digest", "loop", "http", "transfer"},
     "s3": {"base", "buffer", "digest", "loop", "http", "transfer"},
     "cli": {"base", "transfer"},
-    "run": {"base", "buffer", "digest", "loop", "http", "transfer", "ledger", "hub", "s3", "cli"},
+    "run": {"base", "buffer", "digest", "loop", "http", "transfer", "pipe", "ledger", "hub", "s3", "cli"},
 }
 ENTRY = "main.cc"  # joins everything
-NEUTRAL = {"transfer", "ledger"}  # know neither the library of HTTP nor the two services
+NEUTRAL = {"transfer", "pipe", "ledger"}  # know neither the library of HTTP nor the two services
 CURL_FOLDERS = {"loop", "http"}
 MAX_LINES = 400
 SPDX = "// SPDX-License-Identifier: MIT"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -40,6 +42,13 @@ inline std::vector<std::byte> digest_of(DigestKind kind, std::string_view conten
   Digest digest(kind);
   digest.update(as_view(content));
   return digest.finish();
+}
+
+/// By OpenSSL, which the product does not use for this.
+inline std::vector<std::byte> md5_of(std::string_view content) {
+  std::vector<std::byte> value(16);
+  EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(value.data()), nullptr, EVP_md5(), nullptr);
+  return value;
 }
 
 inline Xxh3::Value xxh3_of(std::string_view content) {

@@ -44,7 +44,9 @@ TEST_CASE(
   }
   CHECK(bench.memory_sink.created == 0);
   CHECK(bench.memory_source.open() == 0);
-  CHECK(bench.progress.stored_bytes == 0);
+  CHECK(bench.progress.adopted_files == 10);
+  CHECK(bench.progress.adopted_bytes == bench.progress.stored_bytes);
+  CHECK(bench.observer.done.size() == 10);
 }
 
 TEST_CASE("adoption: cancelled, it says so and adopts nothing half-read") {

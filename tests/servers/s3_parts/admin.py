@@ -81,11 +81,11 @@ class Admin:
     def route_get_wait(self, query, given):
         """Blocks until something has happened often enough, at most timeout_s."""
         event, count = query.get("event", "started"), int(query.get("count", "1"))
-        if event not in ("started", "done", "stalled"):
-            raise AdminError("event is started, done or stalled")
+        if event not in ("started", "done", "stalled", "open"):
+            raise AdminError("event is started, done, stalled or open")
         got = self.service.counters.wait(event, query.get("op", "any"), count,
                                          float(query.get("timeout_s", "10")))
-        return {"ok": got >= count, "count": got}
+        return {"ok": got <= count if event == "open" else got >= count, "count": got}
 
     def route_get_object(self, query, given):
         obj = self._find(query.get("bucket"), query.get("key"))
@@ -159,7 +159,7 @@ class Admin:
                             old.upload_id)
 
     def route_post_upload(self, query, given):
-        """Makes an open upload older ("age_s"), or forgets it ("forget": true)."""
+        """Makes an open upload ("age_s") and its parts ("part_age_s") older, or forgets it ("forget": true)."""
         store = self.service.store
         with store.lock:
             upload = store.uploads.get(given["id"])
@@ -169,6 +169,9 @@ class Admin:
                 del store.uploads[upload.id]
             if "age_s" in given:
                 upload.initiated = time.time() - float(given["age_s"])
+            if "part_age_s" in given:
+                for part in upload.parts.values():
+                    part.modified = time.time() - float(given["part_age_s"])
         return {}
 
     def route_post_credentials(self, query, given):

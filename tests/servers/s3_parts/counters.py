@@ -38,6 +38,7 @@ class Counters:
             if step > 0:
                 self.connections += 1
             self.peak_connections = max(self.peak_connections, self.open_connections)
+            self.changed.notify_all()
 
     def start(self, request, again):
         with self.changed:
@@ -82,7 +83,12 @@ class Counters:
             self.changed.notify_all()
 
     def wait(self, event, op, count, timeout):
-        """Waits until `count` requests of `op` have started, ended or stalled."""
+        """Waits until `count` requests of `op` have started, ended or stalled, or until at most `count`
+        connections are open, the asker's own among them."""
+        if event == "open":
+            with self.changed:
+                self.changed.wait_for(lambda: self.open_connections <= count, timeout)
+                return self.open_connections
         def value():
             if event == "stalled":
                 return self.stalled

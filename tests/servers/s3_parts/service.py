@@ -349,9 +349,17 @@ class Service:
         return bool(fault and fault.get("no_token"))
 
     def looped(self, rq, old, new):
-        """With a looping list, the mark of the page before instead of the new one."""
+        """With a looping list, the mark of the page before instead of the new one; with "loop": 2 the first two in turn."""
         fault = rq.plan.ambient.get("list_truncated")
-        return old if fault and fault.get("loop") and old else new
+        if not fault or not fault.get("loop"):
+            return new
+        if not old:
+            self.first_mark = new
+        elif fault.get("loop") is True:
+            return old
+        elif old != self.first_mark:
+            return self.first_mark
+        return new
 
     def body_for(self, rq, conn):
         """The body with the speed and the 100-continue habits of this request."""

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#include "run/wiring.h"
+
+#include <algorithm>
+#include <fstream>
+#include <thread>
+
+namespace hfpour::run {
+
+http::Leg make_leg(const std::string& ca_bundle, Millis stall_limit) {
+  http::Leg leg;
+  leg.user_agent = "hfpour/" HFPOUR_VERSION;
+  leg.ca_bundle = ca_bundle;
+  leg.stall_limit = stall_limit;
+  return leg;
+}
+
+Bytes resident_now() {
+  // `/proc/self/statm` counts pages.
+  std::ifstream statm("/proc/self/statm");
+  Bytes total = 0;
+  Bytes resident = 0;
+  statm >> total >> resident;
+  return resident * 4 * KiB;
+}
+
+unsigned hash_threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 8U); }
+
+}  // namespace hfpour::run

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "http/client.h"
+
+namespace hfpour::run {
+
+/// What a run takes besides what it holds when its memory is planned: TLS sessions, thread stacks, code not yet run.
+inline constexpr Bytes warm_up = 3 * MiB;
+
+/// Nothing may come from the Hub, or from the store, for so long before an exchange is given up.
+inline constexpr Millis hub_stall{60'000};
+inline constexpr Millis store_stall{120'000};
+
+http::Leg make_leg(const std::string& ca_bundle, Millis stall_limit);
+
+/// Resident memory of this process now.
+Bytes resident_now();
+
+/// Threads that hash: as many as there are cores, 1 to 8.
+unsigned hash_threads();
+
+}  // namespace hfpour::run

@@ -1,0 +1,192 @@
+"""What stores differ in: clocks, regions, listings, connections, addresses, certificates."""
+
+import http.client
+import json
+import ssl
+import subprocess
+import urllib.parse
+
+import pytest
+from store_support import (ALWAYS, PLACES, fails, fired, model, own, pours, run, settled)  # noqa: F401  (a fixture)
+from support import BUCKET, Store
+
+# ---- clock and region
+
+@pytest.mark.parametrize("seconds", [1200, -1200])
+def test_a_clock_that_is_off_costs_one_remark(model, binary, hub, seconds):
+    with own(binary, hub, "--clock-offset", seconds) as (store, pour):
+        result = pours(store, pour, faults=0)
+        assert result.stderr.count("clock") == 1, result.stderr
+        assert sum(store.counters()["auth_failures"].values()) == 1
+
+
+def test_a_clock_that_jumps_in_mid_run(model, store, pour):
+    store.fault("skewed_clock", op="UploadPart", seconds=1200, count=1)
+    pours(store, pour)
+
+
+def test_the_region_is_learnt_from_a_refusal(model, binary, hub):
+    with own(binary, hub, "--profile", "aws", "--region", "eu-central-1") as (store, pour):
+        result = pours(store, pour, faults=0)
+        assert result.stderr.count("eu-central-1") == 1, result.stderr
+        assert sum(store.counters()["auth_failures"].values()) == 1
+
+
+def test_a_region_that_is_given_is_used(model, binary, hub):
+    with own(binary, hub, "--profile", "aws", "--region", "eu-central-1") as (store, pour):
+        pours(store, pour, "--region", "eu-central-1", faults=0)
+        assert sum(store.counters()["auth_failures"].values()) == 0
+
+
+@pytest.mark.parametrize("status", [301, 307])
+def test_the_region_is_learnt_from_a_redirect(model, store, pour, status):
+    store.fault("redirect", status=status, region="eu-central-1", endpoint=store.url, not_region="eu-central-1", count=ALWAYS)
+    pours(store, pour)
+    assert fired(store) == 1, "it is learnt once"
+
+
+def test_a_redirect_that_teaches_nothing_ends(model, store, pour):
+    store.fault("redirect", status=307, endpoint="http://192.0.2.1:9", count=ALWAYS)
+    result = run(pour)
+    assert result.exit in (2, 5) and "192.0.2.1" in result.stderr, result.stderr
+    settled(store, [], complete=False)
+
+
+@pytest.mark.parametrize("code", ["AuthorizationHeaderMalformed", "IllegalLocationConstraintException"])
+@pytest.mark.parametrize("place", ["UploadPart", "PutObject", "CreateMultipartUpload", "ListObjectsV2"])
+def test_a_region_error_in_mid_run(model, store, pour, place, code):
+    store.fault("region_error", region="eu-central-1", header=True, code=code, not_region="eu-central-1", count=ALWAYS,
+                **PLACES[place])
+    pours(store, pour)
+
+
+# ---- listing
+
+def test_a_broken_listing_is_asked_for_again(model, store, pour):
+    store.fault("list_broken_xml", op="ListObjectsV2")
+    pours(store, pour)
+
+
+def test_a_listing_in_many_pages(model, store, pour):
+    assert run(pour).exit == 0
+    store.fault("list_truncated", op="ListObjectsV2", page=1)
+    result = run(pour, "--json")
+    assert result.exit == 0 and result.json()["status"] == "present", result.stderr
+    settled(store)
+
+
+@pytest.mark.parametrize("how", [{"loop": True}, {"loop": 2}, {"no_token": True}])
+def test_a_listing_without_an_end_is_refused(model, store, pour, how):
+    assert run(pour).exit == 0
+    store.fault("list_truncated", op="ListObjectsV2", page=1, **how)
+    result = run(pour)
+    assert result.exit == 5 and "list" in result.stderr, result.stderr
+    settled(store)
+
+
+# ---- connections, rate, ids, addressing
+
+@pytest.mark.parametrize("how", [{}, {"silent": True}, {"silent": True, "reset": True}])
+def test_connections_that_close_after_every_answer(model, store, pour, how):
+    store.fault("close_after", **how)
+    pours(store, pour)
+
+
+def test_a_throttled_store(model, store, pour):
+    store.fault("throttle", per_second=8, burst=2)
+    pours(store, pour)
+
+
+def test_odd_upload_ids(model, binary, hub):
+    with own(binary, hub, "--odd-upload-ids") as (store, pour):
+        pours(store, pour, faults=0)
+
+
+def test_virtual_host_addressing(model, store, pour):
+    port = urllib.parse.urlsplit(store.url).port
+    pours(store, pour, "--addressing", "virtual", "--endpoint-url", f"http://localhost:{port}", faults=0)
+
+
+def test_virtual_host_addressing_has_the_bucket_in_the_host_only(model, binary, hub):
+    with own(binary, hub, "--domain", "elsewhere.test") as (store, pour):
+        port = urllib.parse.urlsplit(store.url).port
+        result = run(pour, "--addressing", "virtual", "--endpoint-url", f"http://localhost:{port}")
+        assert result.exit == 3, result.stderr
+
+
+def test_expect_is_never_sent(model, store, pour):
+    pours(store, pour, faults=0)
+    for op, names in store.counters()["headers_by_op"].items():
+        assert "expect" not in {name.lower() for name in names}, op
+
+
+def test_a_store_that_says_continue_unasked(model, store, pour):
+    store.fault("expect", unasked=True, answers=2, op="UploadPart")
+    pours(store, pour)
+
+
+# ---- TLS
+
+class TlsStore(Store):
+    def connection(self, timeout):
+        parts = urllib.parse.urlsplit(self.url)
+        return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout,
+                                           context=ssl._create_unverified_context())
+
+    def get(self, target, value=None):
+        connection = self.connection(60)
+        try:
+            connection.request("GET" if value is None else "POST", target, body=None if value is None else json.dumps(value))
+            answer = connection.getresponse()
+            body = answer.read()
+            assert answer.status == 200, (target, answer.status, body)
+            return body
+        finally:
+            connection.close()
+
+    def admin(self, name, value=None, timeout=60):
+        body = self.get("/_admin/" + name, value)
+        return json.loads(body) if body else None
+
+    def body(self, key):
+        return self.get("/_admin/object?" + urllib.parse.urlencode({"bucket": BUCKET, "key": key}))
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A CA of our own, and a certificate for 127.0.0.1 that it signed."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *arguments],
+                       cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    openssl("-subj", "/CN=Flow Test CA", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
+            "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "key.pem", "-out", "cert.pem")
+    return folder
+
+
+@pytest.fixture
+def tls(binary, hub, certificates):
+    with own(binary, hub, "--tls-cert", certificates / "cert.pem", "--tls-key", certificates / "key.pem",
+             kind=TlsStore) as pair:
+        yield pair
+
+
+def test_a_ca_bundle_by_flag(model, tls, certificates):
+    store, pour = tls
+    pours(store, pour, "--ca-bundle", certificates / "ca.pem", faults=0)
+
+
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_ca_bundle_by_environment(model, tls, certificates, name):
+    store, pour = tls
+    pours(store, pour, env={name: certificates / "ca.pem"}, faults=0)
+
+
+def test_an_unknown_ca_is_refused(model, tls, hub):
+    store, pour = tls
+    result = fails(store, pour, 2, "certificate")
+    assert result.seconds < 10
+    assert store.journal() == []
