@@ -7,27 +7,35 @@ import stat
 
 import lane
 import pytest
-from conftest import TEN_TIMES, TEN_TIMES_BYTES
+from conftest import ONE_FILE, TEN_TIMES, TEN_TIMES_BYTES
 from machine import CONFINED, MIB, Account
 
 LIMIT = 256 * MIB
 LIMITED = ("--memory", "256m", "--memory-swap", "256m")
 
 
-def pour(machine, image, account, settings, *arguments, options=()):
+def pour(machine, image, account, settings, *arguments):
+    """Gives (exit status, log, the kernel's account of it)."""
     words = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
-    return machine.podman("run", "--rm", "--cgroup-parent", account.name, *CONFINED, *LIMITED, *options, *words, image,
-                          *arguments, check=False, timeout=900)
+    name = account.name.strip("/")
+    machine.podman("create", "--name", name, "--cgroup-parent", account.name, *CONFINED, *LIMITED, *words, image, *arguments)
+    try:
+        machine.podman("init", name)
+        account.count_tcp()
+        machine.podman("start", name)
+        status = int(machine.podman("wait", name, timeout=900).stdout)
+        return status, machine.podman("logs", name).stderr, account.peak()
+    finally:
+        machine.podman("rm", "--force", "--time", "0", name)
 
 
 def test_ten_times_its_memory_goes_through(machine, image, hub, bucket, settings):
     assert TEN_TIMES_BYTES >= 10 * LIMIT
     with Account("pour") as account:
-        done = pour(machine, image, account, {**settings, "MODEL_NAME": TEN_TIMES}, "--json")
-        memory, tcp = account.peak()
+        status, log, (memory, tcp) = pour(machine, image, account, {**settings, "MODEL_NAME": TEN_TIMES}, "--json")
     print(f"memory {memory / MIB:.1f} MiB + TCP {tcp / MIB:.1f} MiB at the most")
-    assert done.returncode == 0, done.stderr
-    assert memory > 32 * MIB and (account.v2 or tcp > 0), "nothing was measured"
+    assert status == 0, log
+    assert memory > 8 * MIB and (account.v2 or tcp > 0), "nothing was measured"
     assert memory + tcp <= LIMIT, (memory / MIB, tcp / MIB)
     place = f"models/{TEN_TIMES}/"
     listed = bucket.list(place)
@@ -42,12 +50,11 @@ def test_ten_times_its_memory_goes_through(machine, image, hub, bucket, settings
 
 
 def test_the_limit_bites(machine, image, hub, bucket, settings):
-    """The same pour, told to take more than there is: the kernel kills it."""
-    greedy = {**settings, "MODEL_NAME": TEN_TIMES, "HFPOUR_MEMORY": "2Gi", "HFPOUR_LANES": "11", "HFPOUR_PART_SIZE": "64Mi"}
+    """Told to take more than there is, as a setting of someone's who knows better: the kernel kills it."""
+    greedy = {**settings, "MODEL_NAME": ONE_FILE, "HFPOUR_MEMORY": "2Gi", "HFPOUR_LANES": "12", "HFPOUR_PART_SIZE": "64Mi"}
     with Account("greedy") as account:
-        done = pour(machine, image, account, greedy)
-        memory, _ = account.peak()
-    assert done.returncode == 137, (done.returncode, done.stderr[-2000:])
+        status, log, (memory, _) = pour(machine, image, account, greedy)
+    assert status == 137, (status, log[-2000:])
     assert memory > 0.95 * LIMIT, memory / MIB
     for key, upload in bucket.uploads():  # a killed run cannot drop them
         bucket.s3.abort_multipart_upload(Bucket=bucket.name, Key=key, UploadId=upload)
@@ -66,7 +73,7 @@ def writable_for_everyone(pid):
     with open(f"/proc/{pid}/mounts", encoding="utf-8") as mounts:
         for line in mounts:
             _, place, kind, options = line.split()[:4]
-            if kind in ("proc", "sysfs", "cgroup", "cgroup2", "devpts") or "rw" not in options.split(","):
+            if kind in ("proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue") or "rw" not in options.split(","):
                 continue
             facts = os.stat(f"/proc/{pid}/root{place}")
             special = stat.S_ISCHR(facts.st_mode)  # /dev/null and the like

@@ -1,8 +1,9 @@
 """The manifests of container/kubernetes as they are shipped, run by `podman kube play`.
 
-The test's copies differ in names of images, in the settings of the ConfigMap and in three things podman 4.3 does
-otherwise than a kubelet: it wants its Secrets as JSON, drops an init container with its log unless told to keep it, and
-knows no termination message, so the file a kubelet lays at /dev/termination-log is mounted here.
+The test's copies differ in names of images, in the settings of the ConfigMap and in four things podman 4.3 does
+otherwise than a kubelet: it wants its Secrets as JSON, drops an init container with its log unless told to keep it, shows no
+exit status of one that it starts again, and knows no termination message, so the file that a kubelet lays at
+/dev/termination-log is mounted here.
 """
 
 import base64
@@ -55,6 +56,7 @@ class Cluster:
         pod["metadata"]["name"] = "played"
         pod["metadata"]["annotations"] = {"io.podman.annotations.init.container.type": "always"}
         spec = pod["spec"]
+        spec["restartPolicy"] = "Never"
         spec["volumes"] = [{"name": "last-words", "hostPath": {"path": str(self.message), "type": "File"}}]
         for container in spec.get("initContainers", []) + spec["containers"]:
             ours = container["image"].startswith("ghcr.io/example/hfpour:")
