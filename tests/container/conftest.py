@@ -1,0 +1,95 @@
+"""The container lane: the shipped image and the shipped manifests, run as a node would run them, into a real store.
+
+    /usr/bin/python3 -m pytest tests/container        # as root; Debian: what scripts/test installs
+
+Nothing is skipped: what cannot be built or run has failed.
+"""
+
+import os
+import pathlib
+import signal
+import sys
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "real"), str(TESTS / "flow"), str(TESTS / "lint")]  # their verbs serve here as well
+
+import lane  # noqa: E402
+from machine import MIB, TREE, Machine  # noqa: E402
+
+TEN_TIMES = "virtual/ten-times"
+TEN_TIMES_BYTES = 11 * 240 * MIB
+ONE_FILE = "virtual/one-file"
+GATED, GATED_TOKEN = "virtual/gated", "hf_ContainerLaneNeverToBeSeen"
+lane.VIRTUAL["models"].update({
+    TEN_TIMES: {"files": [{"path": "w-{:02d}.safetensors", "count": 11, "size": 240 * MIB, "seed": 30},
+                          {"path": "config.json", "text": "{}\n"}]},
+    ONE_FILE: {"files": [{"path": "w.safetensors", "size": 1024 * MIB, "seed": 32}]},
+    GATED: {"gated": "auto", "token": GATED_TOKEN, "files": [
+        {"path": "w.safetensors", "size": 20 * MIB, "seed": 31}, {"path": "config.json", "text": '{"gated": true}\n'}]},
+})
+
+
+def pytest_configure():
+    """SIGTERM ends the tests as Ctrl-C does: neither gateway nor containers must outlive them."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
+
+
+@pytest.fixture(scope="session")
+def machine():
+    assert os.getuid() == 0, "this lane wants root: cgroups and mounts"
+    with Machine() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def image(machine):
+    """The image for this machine; in a new storage that means: built from nothing."""
+    machine.build(machine.native, "ci", "--build-arg", "VERSION=1.2.3", "--build-arg", "REVISION=abc",
+                  "--build-arg", "SOURCE=https://example.org/hfpour", "--build-arg", "CREATED=2026-01-02T03:04:05Z")
+    return "localhost/hfpour:ci"
+
+
+@pytest.fixture(scope="session")
+def gateway():
+    with lane.Gateway() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def running_hub(tmp_path_factory):
+    running = lane.Hub(tmp_path_factory.mktemp("hub"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def hub(running_hub):
+    running_hub.reset()
+    yield running_hub
+    running_hub.reset()
+
+
+@pytest.fixture
+def bucket(gateway):
+    """The bucket; at the end of each test no multipart upload may be open in it, and it is empty again."""
+    found = lane.Bucket(gateway)
+    yield found
+    uploads = found.uploads()
+    for key, upload in uploads:
+        found.s3.abort_multipart_upload(Bucket=found.name, Key=key, UploadId=upload)
+    for key in found.list():
+        found.s3.delete_object(Bucket=found.name, Key=key)
+    assert uploads == [], "an upload was left open"
+
+
+@pytest.fixture
+def settings(hub, gateway):
+    """The environment of a pour, as the Pod has it."""
+    return {"HF_ENDPOINT": hub.url, "S3_ENDPOINT_URL": gateway.url, "S3_BUCKET": gateway.bucket, **gateway.credentials}
+
+
+@pytest.fixture(scope="session")
+def tree():
+    return TREE
