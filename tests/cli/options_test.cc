@@ -335,12 +335,11 @@ TEST_CASE("options: everything that is missing is named at once") {
                                  "AWS_SECRET_ACCESS_KEY", "hf://"}) {
     CHECK_MESSAGE(has(all, name), all);
   }
-  const std::string keys_only = refused(both, {{"S3_ENDPOINT_URL", "http://x"}});
-  CHECK(has(keys_only, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"));
-  CHECK_FALSE(has(keys_only, "MODEL_NAME"));
-  CHECK_FALSE(has(keys_only, "hf://"));
+  // The store's address and keys may stand in files or come from elsewhere: only the run can tell.
+  CHECK(accepted(both, {}).endpoint_url.empty());
   for (const auto& entry : init_container()) {
     const std::string& name = entry.first;
+    if (name == "S3_ENDPOINT_URL") continue;
     Values values = init_container();
     values.erase(name);
     CHECK_MESSAGE(has(refused({}, values), name), name);
