@@ -261,6 +261,22 @@ Result<void> place_environment(const Environment& env, Options& options) {
   return {};
 }
 
+/// KServe starts a storage container with the source and the folder it would like it in; the bucket is in the environment.
+bool is_kserve(const CommandLine& line, const Environment& env) {
+  const auto& words = line.arguments;
+  return words.size() == 2 && words[0].starts_with("hf://") && words[1].starts_with('/') && !env.get("S3_BUCKET").empty();
+}
+
+Result<void> place_kserve(const CommandLine& line, const Environment& env, Options& options) {
+  for (const std::string& word : line.arguments) {
+    if (const auto fit = check_text({"argument", word}); !fit) return fit;
+  }
+  if (const auto placed = place_environment(env, options); !placed) return placed;
+  options.source = line.arguments[0];
+  options.warnings.push_back("nothing is stored in '" + printable(line.arguments[1], 100) + "': the files go to the bucket");
+  return {};
+}
+
 Result<void> read_token(const Environment& env, Options& options) {
   auto token = find_hub_token(env, options.warnings);
   if (!token) return token.error();
@@ -373,8 +389,9 @@ Result<Options> read_options(std::span<const char* const> argv, const Environmen
     if (const auto done = apply(setting, *line, env, options); !done) return done.error();
   }
   if (const auto done = read_foreign(env, options); !done) return done.error();
-  const auto placed =
-      line->arguments.empty() ? place_environment(env, options) : place_arguments(*line, options);
+  const auto placed = line->arguments.empty() ? place_environment(env, options)
+                      : is_kserve(*line, env) ? place_kserve(*line, env, options)
+                                              : place_arguments(*line, options);
   if (!placed) return placed.error();
   if (const auto done = read_keys(env, options); !done) return done.error();
   if (const auto done = read_token(env, options); !done) return done.error();
