@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "loop/deadline.h"
 
 namespace hfpour::keys {
 namespace {
@@ -22,15 +23,9 @@ constexpr std::string_view token_header = "x-aws-ec2-metadata-token";
 /// One question and its answer within `limit`, however slowly the bytes trickle.
 Task<Result<http::Response>> ask(http::Client& client, http::Request request, Millis limit, CancelToken cancel) {
   if (cancel.cancelled()) co_return cancel.error();
-  CancelSource stop(cancel);
-  bool armed = true;
-  Reactor& reactor = client.reactor();
-  const Reactor::TimerId timer = reactor.at(reactor.clock().now() + limit, [&stop, &armed, limit] {
-    armed = false;
-    stop.cancel(Error(Kind::timeout, fmt::format("no answer within {} s", limit.count() / 1000)));
-  });
-  Result<http::Response> answer = co_await client.fetch(std::move(request), longest_answer, stop.token());
-  if (armed) reactor.forget(timer);
+  Deadline deadline(client.reactor(), limit, cancel,
+                    Error(Kind::timeout, fmt::format("no answer within {} s", limit.count() / 1000)));
+  Result<http::Response> answer = co_await client.fetch(std::move(request), longest_answer, deadline.token());
   co_return answer;
 }
 
