@@ -76,11 +76,15 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
       co_return answer;
     }
     Error error = to_error(call.operation, *answer);
-    if (mended || !mend(*answer, used)) co_return error;
-    mended = true;
-    if (outlet == nullptr || outlet->rewind()) continue;
-    // The body is gone; the same part sent again will be signed rightly.
-    error.kind = Kind::unavailable;
+    const Remedy remedy = remedy_for(*answer, server_time());
+    if (!mend(remedy, *answer, used)) co_return error;
+    if (!mended && (outlet == nullptr || outlet->rewind())) {
+      mended = true;
+      continue;
+    }
+    // Either the body is gone, and the part sent again will be signed rightly; or the store's machines disagree
+    // about the time, and the patience of the retries decides.
+    if (!mended || remedy == Remedy::fix_clock) error.kind = Kind::unavailable;
     co_return error;
   }
 }
@@ -98,7 +102,7 @@ Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, Can
   if (!answer || answer->status == 206) co_return answer;
   Error error = to_error(call.operation, *answer);
   // Whoever wants the bytes asks again, and is signed rightly then.
-  if (mend(*answer, used)) error.kind = Kind::unavailable;
+  if (mend(remedy_for(*answer, server_time()), *answer, used)) error.kind = Kind::unavailable;
   co_return error;
 }
 
@@ -119,8 +123,8 @@ http::Request Bucket::sign_call(const Call& call, bool streamed, const Credentia
 }
 
 /// Takes from a refusal what makes the next attempt better. True when something was learnt.
-bool Bucket::mend(const http::Response& answer, const Signing& used) {
-  switch (remedy_for(answer, server_time())) {
+bool Bucket::mend(Remedy remedy, const http::Response& answer, const Signing& used) {
+  switch (remedy) {
     case Remedy::fix_clock: {
       const std::optional<std::chrono::seconds> offset = s3::clock_offset(answer, server_time());
       if (!offset) return false;

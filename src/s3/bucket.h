@@ -10,6 +10,7 @@
 #include "buffer/flow.h"
 #include "http/client.h"
 #include "s3/credentials.h"
+#include "s3/errors.h"
 #include "s3/location.h"
 #include "s3/sigv4.h"
 #include "transfer/observer.h"
@@ -73,7 +74,7 @@ class Bucket {
   };
 
   http::Request sign_call(const Call& call, bool streamed, const Credentials& keys) const;
-  bool mend(const http::Response& answer, const Signing& used);
+  bool mend(Remedy remedy, const http::Response& answer, const Signing& used);
 
   http::Client& client_;
   Location location_;

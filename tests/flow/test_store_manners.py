@@ -25,6 +25,12 @@ def test_a_clock_that_jumps_in_mid_run(model, store, pour):
     pours(store, pour)
 
 
+def test_machines_of_one_store_that_disagree_about_the_time(model, store, pour):
+    for after in range(0, 12, 2):
+        store.fault("skewed_clock", op="UploadPart", seconds=1200, count=1, skip=after)
+    pours(store, pour)
+
+
 def test_the_region_is_learnt_from_a_refusal(model, binary, hub):
     with own(binary, hub, "--profile", "aws", "--region", "eu-central-1") as (store, pour):
         result = pours(store, pour, faults=0)
