@@ -264,7 +264,8 @@ Result<void> place_environment(const Environment& env, Options& options) {
 Result<void> read_token(const Environment& env, Options& options) {
   auto token = find_hub_token(env, options.warnings);
   if (!token) return token.error();
-  options.hf_token = *std::move(token);
+  options.hf_token = std::move(token->value);
+  options.hf_token_file = std::move(token->file);
   return {};
 }
 
