@@ -109,22 +109,27 @@ Result<Secret> read_secret(const Environment& env, std::string_view name) {
   return checked(env.get(name), name);
 }
 
-Result<Secret> find_hub_token(const Environment& env, std::vector<std::string>& warnings) {
+Result<HubToken> find_hub_token(const Environment& env, std::vector<std::string>& warnings) {
   static constexpr std::array<std::string_view, 2> names = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"};
   for (const std::string_view name : names) {
     auto token = read_secret(env, name);
-    if (!token || !token->empty()) return token;
+    if (!token) return token.error();
+    if (!token->empty()) return HubToken{*std::move(token), ""};
   }
-  if (is_true(env.get("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return Secret();
+  if (is_true(env.get("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return HubToken();
   const std::string path = token_path(env);
-  if (path.empty()) return Secret();
+  if (path.empty()) return HubToken();
   const auto text = read_small(path);
-  if (text) return checked(*text, fmt::format("the token file {}", printable(path)));
+  if (text) {
+    Result<Secret> token = checked(*text, fmt::format("the token file {}", printable(path)));
+    if (!token) return token.error();
+    return HubToken{*std::move(token), path};
+  }
   if (!env.get("HF_TOKEN_PATH").empty()) {
     warnings.push_back(fmt::format("HF_TOKEN_PATH: {} cannot be read, going on without a Hub token",
                                    printable(path)));
   }
-  return Secret();
+  return HubToken();
 }
 
 }  // namespace hfpour::cli

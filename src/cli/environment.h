@@ -41,6 +41,12 @@ class Environment {
 /// True for `1 ON YES TRUE` in any case: how the Hub's clients read a boolean (contract hub §4.2).
 bool is_true(std::string_view text);
 
+/// A token and the file it came from; no file if a variable held it.
+struct HubToken {
+  Secret value;
+  std::string file;
+};
+
 /// The Hub token: `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, then the file `HF_TOKEN_PATH`,
 /// `$HF_HOME/token`,
 /// `$XDG_CACHE_HOME/huggingface/token` or `~/.cache/huggingface/token` (contract hub §4.1).
@@ -49,7 +55,7 @@ bool is_true(std::string_view text);
 /// switches the files off, not the variables: here they are the explicit way. A file named by
 /// `HF_TOKEN_PATH` that cannot be read adds a warning. Errors: `usage` if the token could not stand
 /// in a header; its value is not in the sentence.
-Result<Secret> find_hub_token(const Environment& env, std::vector<std::string>& warnings);
+Result<HubToken> find_hub_token(const Environment& env, std::vector<std::string>& warnings);
 
 /// A credential from the environment without the blanks and line breaks around it, which a
 /// Kubernetes secret made from a file often has. Errors: `usage` if anything but printable ASCII is

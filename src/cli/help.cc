@@ -46,8 +46,7 @@ std::string help_text() {
     text += flag_line(flag, value.empty() ? std::string(setting.summary)
                                           : fmt::format("{} [{}]", setting.summary, value));
   }
-  text += flag_line("-h, --help", "this text");
-  text += flag_line("-V, --version", "name, version and libraries");
+  text += flag_line("-h, --help; -V, --version", "this text; name and version");
   std::string end(tail);
   constexpr std::string_view hole = "{prefix}";
   end.replace(end.find(hole), hole.size(), standard.prefix);

@@ -132,7 +132,8 @@ Result<void> place_kserve(const CommandLine& line, const Environment& env, Optio
 Result<void> read_token(const Environment& env, Options& options) {
   auto token = find_hub_token(env, options.warnings);
   if (!token) return token.error();
-  options.hf_token = *std::move(token);
+  options.hf_token = std::move(token->value);
+  options.hf_token_file = std::move(token->file);
   return {};
 }
 

@@ -88,6 +88,7 @@ struct Options {
 
   std::string hub_endpoint = "https://huggingface.co";  ///< without a `/` at its end
   Secret hf_token;                                      ///< empty: anonymous
+  std::string hf_token_file;  ///< where it came from; empty: not from a file
   std::string revision;  ///< empty: what the source says, else the default branch
 
   std::optional<std::vector<std::string>> include;  ///< patterns; never an empty list

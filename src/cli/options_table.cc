@@ -173,7 +173,7 @@ constexpr std::array<Setting, 25> table = {{
      [](const O& o) {
        return o.ca_bundle.path.empty() ? std::string("the system's") : o.ca_bundle.path;
      }},
-    {"hub-ca-bundle", "FILE", "the same for the Hub and its CDN alone", "",
+    {"hub-ca-bundle", "FILE", "the same for the Hub's side alone", "",
      [](O& o, const G& g) { return set_ca_bundle(o.hub_ca_bundle, g); }, nothing},
     {"store-ca-bundle", "FILE", "the same for the store and STS alone", "",
      [](O& o, const G& g) { return set_ca_bundle(o.store_ca_bundle, g); }, nothing},

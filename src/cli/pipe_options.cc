@@ -22,8 +22,8 @@ struct Command {
 
 constexpr std::array<Command, 4> commands = {{
     {Action::cat, "cat",
-     "range revision hub-endpoint endpoint-url region addressing profile ca-bundle hub-ca-bundle store-ca-bundle memory lanes retry-for quiet no-progress log-format "
-     "log-level",
+     "range revision hub-endpoint endpoint-url region addressing profile ca-bundle hub-ca-bundle store-ca-bundle memory lanes "
+     "retry-for quiet no-progress log-format log-level",
      "hfpour cat hf://owner/name[@revision]/path | s3://bucket/key",
      R"(hfpour cat streams one file to stdout, fetched in ranges side by side and hashed as it goes.
 
@@ -51,7 +51,8 @@ Each file must match its hash; if not, the exit status is 7 and the archive has 
 
 )"},
     {Action::put, "put",
-     "expected-size sha256 endpoint-url region addressing profile ca-bundle store-ca-bundle memory lanes part-size upload-check retry-for json quiet "
+     "expected-size sha256 endpoint-url region addressing profile ca-bundle store-ca-bundle memory lanes part-size "
+     "upload-check retry-for json quiet "
      "no-progress log-format log-level",
      "hfpour put [-|FILE] s3://bucket/key",
      R"(hfpour put stores stdin, or a file, as one object: of any length, in fixed memory, with nothing on disk.

@@ -8,6 +8,10 @@
 namespace hfpour::http {
 
 Error classify(CURLcode code, std::string_view host, std::string_view detail) {
+  // libcurl quotes the address of a proxy it cannot read, with the password in it.
+  if (detail.find("Unsupported proxy") != std::string_view::npos) {
+    return Error(Kind::usage, fmt::format("the proxy's address that the environment gives for {} cannot be used", host));
+  }
   const std::string cause = printable(detail.empty() ? curl_easy_strerror(code) : detail, 200);
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -32,6 +36,19 @@ Error classify(CURLcode code, std::string_view host, std::string_view detail) {
     default:
       return Error(Kind::network, fmt::format("the connection to {} failed ({})", host, cause));
   }
+}
+
+Error proxy_refusal(int status, std::string_view host) {
+  Error error(Kind::network, fmt::format("the proxy could not reach {}", host));
+  if (status == 407 || status == 401) {  // tinyproxy says 401 to a wrong password
+    error = Error(Kind::usage, fmt::format("the proxy wants a name and a password on the way to {}: write them, if they are "
+                                           "missing or wrong, into HTTPS_PROXY or http_proxy as http://name:password@host:port",
+                                           host));
+  } else if (status < 500) {
+    error = Error(Kind::forbidden, fmt::format("the proxy lets nobody through to {}", host));
+  }
+  error.http_status = status;
+  return error;
 }
 
 }  // namespace hfpour::http

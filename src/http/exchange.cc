@@ -94,7 +94,9 @@ void Exchange::prepare_connection() {
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!leg.ca_bundle.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, leg.ca_bundle.c_str());
+  if (!leg.ca_bundle.empty()) curl_easy_setopt(easy_, CURLOPT_PROXY_CAINFO, leg.ca_bundle.c_str());
   if (leg.direct) curl_easy_setopt(easy_, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, leg.user_agent.c_str());
   curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, leg.buffer_bytes);
   curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, leg.buffer_bytes);
@@ -185,6 +187,10 @@ void Exchange::go_on() {
 
 void Exchange::on_done(CURLcode code) {
   running_ = false;
+  long tunnel = 0;
+  curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+  const bool refused = code != CURLE_OK && tunnel >= 300;
+  if (!error_ && (refused || response_.status == 407)) error_ = proxy_refusal(refused ? static_cast<int>(tunnel) : 407, host());
   if (code != CURLE_OK && !error_) error_ = classify(code, host(), detail_.data());
   ended_.notify();
 }

@@ -40,17 +40,17 @@ Result<std::string> check_endpoint(std::string_view endpoint) {
   return std::string(endpoint);
 }
 
-HubClient::HubClient(http::Client& client, std::string endpoint, Secret token, Observer& observer, Random& random,
+HubClient::HubClient(http::Client& client, std::string endpoint, Token token, Observer& observer, Random& random,
                      RetryPolicy patience, Progress& progress)
     : client_(client), endpoint_(std::move(endpoint)), origin_(origin_of_text(endpoint_)), token_(std::move(token)),
       observer_(observer), random_(random), patience_(patience), progress_(progress),
       pacer_(client.reactor(), random) {}
 
-http::Request HubClient::make_request(std::string method, std::string url) const {
+http::Request HubClient::make_request(std::string method, std::string url) {
   http::Request request{std::move(method), std::move(url), {}, ""};
   request.headers.add("Accept-Encoding", "identity");  // compressed answers lose length and ranges (contract hub §3.8)
   const bool own = origin_of_text(request.url) == origin_;
-  if (own && !token_.empty()) request.headers.add("Authorization", "Bearer " + token_.reveal());
+  if (own && !token_.empty()) request.headers.add("Authorization", "Bearer " + token_.current().reveal());
   return request;
 }
 
@@ -141,13 +141,14 @@ Result<Link> HubClient::read_redirect(const RepoRef& ref, const std::string& com
   return read_resolve_answer(resolve_request(ref, commit, file, url), answer);
 }
 
-http::Request HubClient::request_for(const Link& link) const { return make_request("GET", link.url); }
+http::Request HubClient::request_for(const Link& link) { return make_request("GET", link.url); }
 
 Task<Result<http::Response>> HubClient::ask(http::Request request, std::string bucket, std::string what,
                                             bool redirects_wanted, CancelToken cancel) {
   Backoff backoff = new_backoff();
   unsigned hops = 0;
   bool doubted = false;
+  bool renewed = false;
   while (true) {
     co_await pacer_.turn(bucket, cancel);
     // The leg's own limits end a silent answer; this one ends one that trickles.
@@ -167,6 +168,11 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
         Result<std::string> next = next_hop(request.url, *answer);
         if (!next) co_return next.error();
         request = make_request(request.method, *next);
+        continue;
+      }
+      // Somebody may have put a new token in the place of one that ran out.
+      if (!std::exchange(renewed, true) && has_newer_token(*answer)) {
+        request = make_request(request.method, request.url);
         continue;
       }
       error = redirect ? Error(Kind::usage, what + " is redirected round in a circle")

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "base/backoff.h"
-#include "base/secret.h"
 #include "http/client.h"
 #include "hub/info.h"
 #include "hub/link.h"
 #include "hub/pacer.h"
 #include "hub/repo_ref.h"
+#include "hub/token.h"
 #include "transfer/file_entry.h"
 #include "transfer/observer.h"
 
@@ -23,7 +23,7 @@ namespace hfpour::hub {
 class HubClient {
  public:
   /// `endpoint` has no trailing slash and may have a path. Checked by `check_endpoint`.
-  HubClient(http::Client& client, std::string endpoint, Secret token, Observer& observer, Random& random,
+  HubClient(http::Client& client, std::string endpoint, Token token, Observer& observer, Random& random,
             RetryPolicy patience, Progress& progress);
 
   /// Errors: those of `to_error` of `hub/errors.h`, `forbidden` for a disabled repository.
@@ -43,12 +43,14 @@ class HubClient {
                              const http::Response& answer) const;
 
   /// A GET of a link: with the token only if the link is on the Hub.
-  http::Request request_for(const Link& link) const;
+  http::Request request_for(const Link& link);
 
   http::Client& client() { return client_; }
   Pacer& pacer() { return pacer_; }
   Backoff new_backoff() { return Backoff(patience_, random_, client_.reactor().clock()); }
   bool has_token() const { return !token_.empty(); }
+  /// Whether a request that was refused as this one may pass with another token, which is there now.
+  bool has_newer_token(const http::Response& answer) { return answer.status == 401 && token_.reread(); }
 
   /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
   Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel);
@@ -58,14 +60,14 @@ class HubClient {
   Task<Result<http::Response>> ask(http::Request request, std::string bucket, std::string what, bool redirects_wanted,
                                    CancelToken cancel);
   Result<std::string> next_hop(const std::string& url, const http::Response& answer) const;
-  http::Request make_request(std::string method, std::string url) const;
+  http::Request make_request(std::string method, std::string url);
   ResolveRequest resolve_request(const RepoRef& ref, const std::string& commit, const FileEntry& file,
                                  const std::string& url) const;
 
   http::Client& client_;
   std::string endpoint_;
   std::string origin_;
-  Secret token_;
+  Token token_;
   Observer& observer_;
   Random& random_;
   RetryPolicy patience_;

@@ -9,7 +9,6 @@
 
 #include "base/iso_time.h"
 #include "base/text.h"
-#include "s3/xml.h"
 
 namespace hfpour::keys {
 namespace {

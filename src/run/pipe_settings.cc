@@ -27,7 +27,7 @@ Result<void> read_hub(const cli::Options& options, PipeSettings& settings) {
   settings.repo = std::move(*repo);
   settings.selection = std::move(*selection);
   settings.hub_endpoint = std::move(*endpoint);
-  settings.hf_token = options.hf_token;
+  settings.hf_token = hub::Token(options.hf_token, options.hf_token_file);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "hub/repo_ref.h"
 #include "hub/selection.h"
+#include "hub/token.h"
 #include "keys/places.h"
 #include "s3/location.h"
 #include "transfer/file_entry.h"
@@ -21,7 +22,7 @@ struct PipeSettings {
   std::optional<hub::RepoRef> repo;  ///< of `tar`, and of `cat` from the Hub
   hub::Selection selection;
   std::string hub_endpoint;
-  Secret hf_token;
+  hub::Token hf_token;
   std::optional<s3::Location> location;  ///< of `put`, `gc`, and of `cat` from a bucket
   std::string key;  ///< of the object; of `gc` the prefix, maybe empty
   keys::Places keys;  ///< where the store's keys may be found

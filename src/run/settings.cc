@@ -151,7 +151,7 @@ Result<Settings> check(const cli::Options& options) {
     if (!ca) return ca.error();
   }
 
-  Settings settings{std::move(*repo), std::move(*selection), std::move(*hub_endpoint), options.hf_token,
+  Settings settings{std::move(*repo), std::move(*selection), std::move(*hub_endpoint), hub::Token(options.hf_token, options.hf_token_file),
                     std::move(*location), "", {}, options.hub_ca().path, options.store_ca().path, {}};
   settings.base = place->prefix + settings.repo.id + "/";
   settings.keys = std::move(*keys);

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "hub/repo_ref.h"
 #include "hub/selection.h"
+#include "hub/token.h"
 #include "keys/places.h"
 #include "ledger/manifest.h"
 #include "s3/location.h"
@@ -19,7 +20,7 @@ struct Settings {
   hub::RepoRef repo;
   hub::Selection selection;
   std::string hub_endpoint;
-  Secret hf_token;
+  hub::Token hf_token;
   s3::Location location;
   std::string base;  ///< key prefix of the repository's place, ending with `/`
   keys::Places keys;  ///< where the store's keys may be found

@@ -5,6 +5,7 @@
 
 #include "http/client.h"
 #include "keys/chain.h"
+#include "keys/renewal.h"
 #include "run/world.h"
 
 namespace hfpour::run {
@@ -15,13 +16,14 @@ class StoreKeys {
   /// `places` and the world outlive it; `ca_bundle` is what STS' certificate is checked with, as the store's is.
   StoreKeys(const keys::Places& places, const std::string& ca_bundle, World world);
 
-  s3::KeySource& source() { return chain_; }
+  s3::KeySource& source() { return renewal_; }
 
  private:
   http::Client sts_;
   http::Client agent_;
   http::Client metadata_;
   keys::Chain chain_;
+  keys::Renewal renewal_;
 };
 
 }  // namespace hfpour::run

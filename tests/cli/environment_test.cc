@@ -39,7 +39,7 @@ std::string token(const Environment::Values& values) {
   const auto found = find_hub_token(Environment(values), warnings);
   REQUIRE(found.has_value());
   CHECK(warnings.empty());
-  return found->reveal();
+  return found->value.reveal();
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ TEST_CASE("token: a directory, or a path that is broken, is a warning and no tok
     const auto found =
         find_hub_token(Environment(Environment::Values{{"HF_TOKEN_PATH", path}}), warnings);
     REQUIRE(found.has_value());
-    CHECK(found->empty());
+    CHECK(found->value.empty());
     CHECK_MESSAGE(warnings.size() == 1, path);
   }
 }

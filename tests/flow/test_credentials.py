@@ -1,140 +1,175 @@
-"""Keys of the store from each place a Pod has them, renewed in mid-run, and places that fail."""
-
-import json
-import subprocess
-import sys
+"""Where the store's keys come from: each place a Pod or a person has them, against stand-ins that AWS' own client speaks to."""
 
 import pytest
-from support import BUCKET, KEY_ID, MIB, SECRET_KEY, SERVERS, Server, data, wait_until
+from credentials_support import (ISSUERS, NO_KEYS, ROLE, SESSIONS, Places, accept, accept_standard, agent, hushed, metadata,
+                                 profile_text, shared_file, web_identity)
+from support import BUCKET, KEY_ID, PART, SECRET_KEY, data
 
-SOURCE, DESTINATION = "hf://me/model", f"s3://{BUCKET}/p/"
-PART = 5 * MIB
-MODEL = {"config.json": b'{"a": 1}\n', "weights.bin": data(3 * PART + 1, 2)}
-TOKEN = "web-identity.token+that/must=never.be-seen"
-NONE = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_EC2_METADATA_DISABLED": "true"}
-
-
-def keys(number, **more):
-    return {"access_key": "ASIAFLOW%012d" % number, "secret_key": "secret-of-keys-%d" % number,
-            "session_token": "session-token-of-keys-%d" % number, **more}
+SOURCE, DESTINATION, BASE = "hf://me/model", f"s3://{BUCKET}/p/", "p/me/model/"
+MODEL = {"config.json": b'{"a": 1}\n', "weights.bin": data(PART + 5, 3)}
+A, B = SESSIONS[:2]
 
 
 @pytest.fixture(scope="module")
-def place():
-    server = Server.__new__(Server)
-    server.process = subprocess.Popen([sys.executable, "-B", str(SERVERS / "credentials.py")], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True)
-    server.url = json.loads(server.process.stdout.readline())["url"]
-    yield server
-    server.stop()
+def places_session():
+    places = Places()
+    yield places
+    places.stop()
 
 
 @pytest.fixture
-def token_file(tmp_path):
-    path = tmp_path / "token"
-    path.write_text(TOKEN)
-    return path
+def places(places_session, hub, store):
+    places_session.admin("reset", {})
+    places_session.gives(A, B)
+    hub.repo("me/model", MODEL, {"lfs": ["*.bin"]})
+    accept(store, A)
+    yield places_session
+    accept_standard(store)
 
 
-@pytest.fixture
-def ways(place, token_file, tmp_path):
-    """The environment of each place that is asked over HTTP."""
-    return {
-        "web identity": {**NONE, "AWS_ROLE_ARN": "arn:aws:iam::1:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE": token_file,
-                         "AWS_ENDPOINT_URL_STS": place.url},
-        "container": {**NONE, "AWS_CONTAINER_CREDENTIALS_FULL_URI": place.url + "/v1/credentials",
-                      "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token_file},
-        "metadata": {**NONE, "AWS_EC2_METADATA_DISABLED": None, "AWS_EC2_METADATA_SERVICE_ENDPOINT": place.url},
-    }
+def run(pour, env, *more):
+    return hushed(pour(SOURCE, DESTINATION, *more, env=env))
 
 
-WAYS = pytest.mark.parametrize("way", ["web identity", "container", "metadata"])
+def is_there(store):
+    return all(store.body(BASE + path) == content for path, content in MODEL.items())
 
 
-@pytest.fixture
-def guarded(store):
-    """A store that takes these keys and no others."""
-    def accept(*given):
-        store.admin("credentials", [{"expires_in_s": 3600, **{k: v for k, v in each.items() if k != "life_s"}} for each in given])
-    yield accept
-    store.admin("credentials", [{"access_key": KEY_ID, "secret_key": SECRET_KEY}])
+def environment(_, __):
+    return {"AWS_ACCESS_KEY_ID": A["access_key"], "AWS_SECRET_ACCESS_KEY": A["secret_key"], "AWS_SESSION_TOKEN": A["session_token"]}
 
 
-def never_seen(result, *words):
-    for word in (TOKEN, "secret-of-keys", "session-token-of-keys", "metadata-token", *words):
-        assert word not in result.stdout + result.stderr, word
+def environment_of_old(places, folder):
+    env = environment(places, folder)
+    return {**env, "AWS_SESSION_TOKEN": None, "AWS_SECURITY_TOKEN": env["AWS_SESSION_TOKEN"]}
 
 
-@WAYS
-def test_each_place_gives_keys(hub, pour, place, guarded, ways, way):
-    hub.repo("me/model", MODEL)
-    guarded(keys(1))
-    place.admin("set", {"keys": [keys(1)], "token": TOKEN})
-    result = pour(SOURCE, DESTINATION, "--log-level", "trace", env={**ways[way]})
+def named_profile(_, folder):
+    (folder / "config").write_text(profile_text(B) + profile_text(A, "profile pour"))
+    return {**NO_KEYS, "AWS_PROFILE": "pour", "AWS_CONFIG_FILE": folder / "config"}
+
+
+def profile_with_identity(places, folder):
+    env = web_identity(places, folder)
+    (folder / "config").write_text("[default]\nrole_arn = %s\nweb_identity_token_file = %s\n" % (ROLE, folder / "identity"))
+    return {**env, "AWS_WEB_IDENTITY_TOKEN_FILE": None, "AWS_ROLE_ARN": None, "AWS_CONFIG_FILE": folder / "config"}
+
+
+def home(_, folder):
+    (folder / ".aws").mkdir()
+    (folder / ".aws/credentials").write_text(profile_text(A))
+    return {**NO_KEYS, "HOME": folder}
+
+
+def agent_with_variable(places, folder):
+    return {**agent(places, folder), "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": None, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "agent-1"}
+
+
+SOURCES = {function.__name__: function for function in (
+    environment, environment_of_old, web_identity, shared_file, named_profile, profile_with_identity, home, agent,
+    agent_with_variable, metadata)}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_each_source_pours(places, store, pour, tmp_path, source):
+    result = run(pour, SOURCES[source](places, tmp_path))
     assert result.exit == 0, result.stderr
-    never_seen(result)
-    assert sum("credentials" in asked and "node" in asked or asked in ("POST /", "GET /v1/credentials")
-               for asked in place.admin("asked")) == 1  # one question for all lanes
+    assert is_there(store)
 
 
-@WAYS
-def test_keys_that_the_store_calls_expired_are_renewed_in_mid_pour(hub, store, pour, place, guarded, ways, way):
-    hub.repo("me/model", MODEL)
-    guarded(keys(1))
-    place.admin("set", {"keys": [keys(1), keys(2)], "token": TOKEN})
-    store.fault("stall", op="UploadPart", at="body", bytes=1000, then="continue")
-    running = pour.start(SOURCE, DESTINATION, "--part-size", "5Mi", "--lanes", "1", env=ways[way])
-    wait_until(lambda: store.counters()["in_flight"])
-    assert store.admin("wait?event=stalled&count=1&timeout_s=30")["ok"]
-    guarded(keys(1, expires_in_s=-60), keys(2))
+def test_the_first_source_that_is_there_is_the_one(places, pour, tmp_path):
+    everything = {**metadata(places, tmp_path), **agent(places, tmp_path), **shared_file(places, tmp_path),
+                  **web_identity(places, tmp_path), "AWS_EC2_METADATA_DISABLED": None}
+    files, pair = shared_file(places, tmp_path), environment(places, tmp_path)
+    (tmp_path / "credentials").write_text(profile_text(A) + profile_text(A, "pour"))
+    assert run(pour, {**everything, **pair}).exit == 0
+    assert places.asked() == []
+    assert run(pour, everything, "--refresh").exit == 0
+    assert set(places.asked()) == {"sts"}
+    places.admin("reset", {})
+    assert run(pour, {**everything, "AWS_WEB_IDENTITY_TOKEN_FILE": None}, "--refresh").exit == 0
+    assert places.asked() == []
+    places.gives(A)
+    assert run(pour, {**everything, "AWS_WEB_IDENTITY_TOKEN_FILE": None, "AWS_SHARED_CREDENTIALS_FILE": None}, "--refresh").exit == 0
+    assert set(places.asked()) == {"agent"}
+    # What is asked for by name beats even the environment.
+    wrong = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    assert run(pour, {**files, **wrong}, "--refresh", "--profile", "pour").exit == 0
+    assert run(pour, {**files, **wrong, "AWS_PROFILE": "pour"}, "--refresh").exit == 6
+
+
+def test_region_and_address_of_a_profile(places, store, pour, tmp_path):
+    env = shared_file(places, tmp_path)
+    (tmp_path / "config").write_text("[default]\nregion = lon1\nendpoint_url = %s\n" % store.url)
+    result = run(pour, {**env, "S3_ENDPOINT_URL": None, "AWS_CONFIG_FILE": tmp_path / "config"})
+    assert result.exit == 0, result.stderr
+
+
+@pytest.mark.parametrize("source", [*ISSUERS, "files"])
+def test_keys_that_expire_in_the_middle_are_renewed_once_for_all_lanes(places, hub, store, pour, tmp_path, source):
+    hub.repo("me/model", {f"{n}.bin": data(PART + 5, n) for n in range(6)}, {"lfs": ["*.bin"]})
+    accept(store, A, B)
+    store.fault("stall", op="UploadPart", at="start", then="continue", count=3)
+    env = {**ISSUERS, "files": shared_file}[source](places, tmp_path)
+    running = pour.start(SOURCE, DESTINATION, "--lanes", "4", env=env)
+    assert store.admin("wait?event=stalled&op=UploadPart&count=3&timeout_s=60")["ok"]
+    accept(store, {**A, "expires_in_s": -1}, B)
+    if source == "files":
+        (tmp_path / "credentials").write_text(profile_text(B))
     store.admin("release", {})
-    result = running.wait()
+    result = hushed(running.wait())
     assert result.exit == 0, result.stderr
-    never_seen(result)
+    assert store.body(BASE + "5.bin") == data(PART + 5, 5)
+    assert not store.uploads()
+    assert places.issued() == ({} if source == "files" else {source: 2})
+    failures = store.counters()["auth_failures"]
+    assert failures.get("ExpiredToken", 0) >= 1 and set(failures) == {"ExpiredToken"}
 
 
-@pytest.mark.parametrize("fault, exit_status, word", [("404", 6, "HTTP 404"), ("500", 5, "HTTP 500"), ("hang", 5, "no answer"),
-                                                      ("nonsense", 5, "")])
-@pytest.mark.parametrize("way", ["web identity", "container"])
-def test_a_place_that_fails_ends_the_run(hub, store, pour, place, ways, way, fault, exit_status, word):
-    hub.repo("me/model", MODEL)
-    place.admin("set", {"keys": [keys(1)], "token": TOKEN, "fault": fault})
-    result = pour(SOURCE, DESTINATION, env=ways[way], timeout=60)
-    assert result.exit == exit_status, result.stderr
-    assert place.url in result.stderr.splitlines()[-1] and word in result.stderr
-    assert store.requests() == 0
-    never_seen(result)
-
-
-@pytest.mark.parametrize("fault", ["404", "500", "hang"])
-def test_no_place_at_all_is_one_sentence(hub, pour, place, ways, fault):
-    hub.repo("me/model", MODEL)
-    place.admin("set", {"keys": [keys(1)], "fault": fault})
-    result = pour(SOURCE, DESTINATION, env=ways["metadata"], timeout=30)
-    assert result.exit == 2, result.stderr
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/.aws/credentials", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-                 place.url):
-        assert name in result.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize("where", ["credentials", "config"])
-def test_a_profile_gives_keys(hub, pour, guarded, tmp_path, where):
-    hub.repo("me/model", MODEL)
-    guarded(keys(3))
-    section = "[three]" if where == "credentials" else "[profile three]"
-    (tmp_path / where).write_text("# a comment\n[default]\naws_access_key_id = wrong\naws_secret_access_key = wrong\n\n%s\n"
-                                  "aws_access_key_id=%s\nAWS_SECRET_ACCESS_KEY = %s\naws_session_token = %s\ns3 =\n  a = b\n"
-                                  % (section, keys(3)["access_key"], keys(3)["secret_key"], keys(3)["session_token"]))
-    files = {"AWS_SHARED_CREDENTIALS_FILE": tmp_path / "credentials", "AWS_CONFIG_FILE": tmp_path / "config"}
-    result = pour(SOURCE, DESTINATION, env={**NONE, **files, "AWS_PROFILE": "three"})
+@pytest.mark.parametrize("source", ISSUERS)
+def test_keys_are_renewed_before_they_expire(places, store, pour, tmp_path, source):
+    places.gives({**A, "expires_in_s": 4}, B)
+    accept(store, A, B)
+    store.fault("stall", op="UploadPart", at="start", then="continue")
+    running = pour.start(SOURCE, DESTINATION, env=ISSUERS[source](places, tmp_path))
+    assert store.admin("wait?event=stalled&op=UploadPart&count=1&timeout_s=60")["ok"]
+    # Later than three quarters of their life nobody may sign with them any more.
+    store.admin("wait?event=done&op=Nothing&count=1&timeout_s=5")
+    accept(store, B)
+    store.admin("release", {})
+    result = hushed(running.wait())
     assert result.exit == 0, result.stderr
-    never_seen(result)
-    result = pour(SOURCE, DESTINATION, env={**NONE, **files, "AWS_PROFILE": "four"})
-    assert result.exit == 2 and "there is no profile 'four'" in result.stderr
+    assert places.issued() == {source: 2}
+    assert store.counters()["auth_failures"] == {}
 
 
-def test_a_container_may_not_be_asked_anywhere_in_the_clear(hub, pour, store):
-    hub.repo("me/model", MODEL)
-    result = pour(SOURCE, DESTINATION, env={**NONE, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://192.0.2.1/v1"})
-    assert result.exit == 2 and "need https" in result.stderr
-    assert store.requests() == 0
+def test_keys_that_cannot_be_renewed_end_the_run_in_the_end(places, store, pour, tmp_path):
+    accept(store, A)
+    store.fault("stall", op="UploadPart", at="start", then="continue")
+    running = pour.start(SOURCE, DESTINATION, env=agent(places, tmp_path))
+    assert store.admin("wait?event=stalled&op=UploadPart&count=1&timeout_s=60")["ok"]
+    accept(store, {**A, "expires_in_s": -1})
+    places.fails("agent", mode="status", status=403, count=-1)
+    store.admin("release", {})
+    result = hushed(running.wait())
+    assert result.exit == 6 and "the container's credentials service at" in result.stderr
+    assert BASE + "weights.bin" not in store.objects()
+
+
+def test_permanent_keys_that_are_not_accepted_are_no_matter_of_patience(places, store, pour, tmp_path):
+    accept(store, {**A, "expires_in_s": -1})
+    result = run(pour, environment(places, tmp_path))
+    assert result.exit == 6 and "ExpiredToken" in result.stderr
+
+
+def test_the_token_file_is_read_anew_for_each_renewal(places, store, pour, tmp_path):
+    accept(store, A, B)
+    store.fault("stall", op="UploadPart", at="start", then="continue")
+    running = pour.start(SOURCE, DESTINATION, env=web_identity(places, tmp_path))
+    assert store.admin("wait?event=stalled&op=UploadPart&count=1&timeout_s=60")["ok"]
+    (tmp_path / "identity").write_text("identity-rotated")
+    places.admin("tokens", {"identity": ["identity-rotated"], "agent": "-"})
+    accept(store, {**A, "expires_in_s": -1}, B)
+    store.admin("release", {})
+    assert hushed(running.wait()).exit == 0
+    assert [entry["form"]["WebIdentityToken"] for entry in places.counters()["log"]] == ["identity-1", "identity-rotated"]

@@ -1,120 +1,212 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: MIT
-"""A stand-in for the places that give out AWS keys: STS (web identity), a container's agent, and the metadata service.
+"""The places that give out a store's temporary keys, as AWS runs them, on one port of 127.0.0.1:
 
-It behaves as section 5 of the S3 contract says. Prints one line of JSON with its address and serves until its standard
-input ends. `POST /_admin/set` replaces what it does: `keys` (a list, the n-th question for keys gets the n-th, the last one
-stays), `token` (what a caller must show), `fault` (`404`, `500`, `hang`, `nonsense`). `GET /_admin/asked` tells who asked.
+    POST /                                                   STS, AssumeRoleWithWebIdentity
+    GET  /v1/credentials                                     the agent of EKS Pod Identity, or of ECS
+    PUT  /latest/api/token, GET /latest/meta-data/...        the instance's metadata, version 2 only
+
+Written after the contract of this project (s3, 5) and after botocore, which is its other client in credentials_test.py.
+Prints {"endpoint": URL} when it is ready. Admin routes (JSON):
+
+    POST /_admin/sessions   the keys given out, in order, the last one for ever: [{"access_key", "secret_key",
+                            "session_token", "expires_in_s"}]
+    POST /_admin/tokens     {"identity": [...], "agent": "..."}: the tokens that STS and the agent accept
+    POST /_admin/faults     [{"place": sts|agent|metadata, "what": glob of the path, "mode": status|hang|body, "status",
+                            "body", "count"}]
+    POST /_admin/reset      forgets all of these
+    GET  /_admin/counters   {"issued": {place: N}, "log": [{"place", "method", "path", "headers", "form"}]}
 """
 
+import argparse
 import datetime
+import fnmatch
 import http.server
 import json
+import re
 import sys
 import threading
 import urllib.parse
+import xml.sax.saxutils
 
-STATE = {"keys": [], "token": "", "fault": ""}
-ASKED = []
-LOCK = threading.Lock()
-STS = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-  <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>%(access_key)s</AccessKeyId>
-    <SecretAccessKey>%(secret_key)s</SecretAccessKey><SessionToken>%(session_token)s</SessionToken>
-    <Expiration>%(expiration)s</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
-</AssumeRoleWithWebIdentityResponse>"""
-STS_ERROR = "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>no: %s</Message></Error></ErrorResponse>"
-ROLES = "/latest/meta-data/iam/security-credentials/"
+ROLE = "arn:aws:iam::123456789012:role/model-writer"
+INSTANCE_ROLE = "node-role"
+NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
-def take():
-    """The next keys, with the time at which they say they end."""
-    with LOCK:
-        keys = STATE["keys"].pop(0) if len(STATE["keys"]) > 1 else STATE["keys"][0]
-    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=keys.get("life_s", 3600))
-    return {**keys, "expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+class State:
+    """What the admin routes set and read."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.left = threading.Event()
+        self.reset()
+
+    def reset(self):
+        with self.lock:
+            self.sessions, self.tokens, self.faults = [], {"identity": ["identity-1"], "agent": "agent-1"}, []
+            self.issued, self.log = {}, []
+            self.left.set()
+            self.left = threading.Event()
+
+    def next_session(self, place):
+        with self.lock:
+            self.issued[place] = self.issued.get(place, 0) + 1
+            session = self.sessions.pop(0) if len(self.sessions) > 1 else self.sessions[0]
+        end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=session.get("expires_in_s", 3600))
+        return {**session, "expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+    def fault_for(self, place, path):
+        with self.lock:
+            for fault in self.faults:
+                if fault["place"] == place and fnmatch.fnmatch(path, fault.get("what", "*")) and fault.get("count", 1) != 0:
+                    fault["count"] = fault.get("count", 1) - 1
+                    return fault
+        return None
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Requests(http.server.BaseHTTPRequestHandler):
+    """One connection."""
     protocol_version = "HTTP/1.1"
+    state = None
 
-    def log_message(self, *_):
+    def log_message(self, *args):
         pass
 
-    def answer(self, status, body="", kind="text/plain"):
-        raw = body.encode()
+    def answer(self, status, body, kind="text/plain", **headers):
+        raw = body.encode("utf-8")
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(raw)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(raw)
 
     def body(self):
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8")
 
-    def spoilt(self):
-        """The fault, if there is one. True when the answer is given."""
-        fault = STATE["fault"]
-        if fault == "hang":
-            threading.Event().wait(30)
-        elif fault == "nonsense":
-            self.answer(200, '{"AccessKeyId": 7, "hello": [')
-        elif fault:
-            self.answer(int(fault), "trouble")
-        return bool(fault)
+    # --- admin
 
-    def note(self):
-        ASKED.append(self.command + " " + self.path)
+    def admin(self, method, name):
+        state = self.state
+        if method == "GET" and name == "counters":
+            with state.lock:
+                return self.answer(200, json.dumps({"issued": state.issued, "log": state.log}))
+        given = json.loads(self.body() or "null")
+        if name == "reset":
+            state.reset()
+        elif name in ("sessions", "tokens", "faults"):
+            with state.lock:
+                setattr(state, name, given)
+        else:
+            return self.answer(404, "{}")
+        return self.answer(200, "{}")
 
-    def json_keys(self):
-        keys = take()
-        self.answer(200, json.dumps({"Code": "Success", "AccessKeyId": keys["access_key"], "SecretAccessKey": keys["secret_key"],
-                                     "Token": keys["session_token"], "Expiration": keys["expiration"]}), "application/json")
+    # --- who is asked
 
-    def do_GET(self):
-        if self.path == "/_admin/asked":
-            return self.answer(200, json.dumps(ASKED))
-        self.note()
-        if self.spoilt():
+    def handle_any(self):
+        path, method = self.path, self.command
+        if path.startswith("/_admin/"):
+            return self.admin(method, path[len("/_admin/"):])
+        text = self.body()
+        form = dict(urllib.parse.parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
+        place = "metadata" if path.startswith("/latest/") else "sts" if path == "/" else "agent"
+        with self.state.lock:
+            self.state.log.append({"place": place, "method": method, "path": path, "form": form,
+                                   "headers": {name.lower(): value for name, value in self.headers.items()}})
+        fault = self.state.fault_for(place, path)
+        if fault and fault["mode"] == "hang":
+            self.state.left.wait(60)
+            self.close_connection = True
             return None
-        if self.path == "/v1/credentials":
-            if self.headers.get("Authorization", "") != STATE["token"]:
-                return self.answer(403, "who are you?")
-            return self.json_keys()
-        if self.headers.get("x-aws-ec2-metadata-token") != "metadata-token":
-            return self.answer(401)
-        if self.path == ROLES:
-            return self.answer(200, "node role\n")
-        return self.json_keys() if self.path == ROLES + "node%20role" else self.answer(404)
+        if fault:
+            return self.answer(fault.get("status", 200), fault.get("body", ""))
+        return getattr(self, place)(method, path, form)
 
-    def do_PUT(self):
-        self.note()
-        if self.path != "/latest/api/token" or self.headers.get("x-aws-ec2-metadata-token-ttl-seconds") != "21600":
-            return self.answer(400)
-        return None if self.spoilt() else self.answer(200, "metadata-token")
+    do_GET = do_PUT = do_POST = do_HEAD = handle_any
 
-    def do_POST(self):
-        body = self.body()
-        if self.path == "/_admin/set":
-            STATE.update({"keys": [], "token": "", "fault": "", **json.loads(body)})
-            ASKED.clear()
-            return self.answer(200, "{}")
-        self.note()
-        if self.spoilt():
-            return None
-        form = dict(urllib.parse.parse_qsl(body))
-        if form.get("Action") != "AssumeRoleWithWebIdentity" or form.get("Version") != "2011-06-15" or not form.get("RoleArn"):
-            return self.answer(400, STS_ERROR % ("ValidationError", ""), "text/xml")
-        if form.get("WebIdentityToken") != STATE["token"]:
-            return self.answer(400, STS_ERROR % ("InvalidIdentityToken", form.get("WebIdentityToken")), "text/xml")
-        return self.answer(200, STS % take(), "text/xml")
+    # --- STS
+
+    def sts_error(self, status, code, message):
+        self.answer(status, '<ErrorResponse xmlns="%s">\n  <Error>\n    <Type>Sender</Type>\n    <Code>%s</Code>\n'
+                    "    <Message>%s</Message>\n  </Error>\n  <RequestId>c6104cbe-af31-11e0-8154-cbc7ccf896c7</RequestId>\n"
+                    "</ErrorResponse>\n" % (NAMESPACE, code, xml.sax.saxutils.escape(message)), "text/xml")
+
+    def sts(self, method, _, form):
+        if method != "POST" or form.get("Action") != "AssumeRoleWithWebIdentity" or form.get("Version") != "2011-06-15":
+            return self.sts_error(400, "InvalidAction", "Could not find operation for version")
+        if self.headers.get("Authorization"):
+            return self.sts_error(400, "SignatureDoesNotMatch", "this action is not signed")
+        if not self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+            return self.sts_error(400, "InvalidAction", "no form")
+        if not re.fullmatch(r"[\w+=,.@-]{2,64}", form.get("RoleSessionName", "")):
+            return self.sts_error(400, "ValidationError", "roleSessionName does not fit")
+        if form.get("RoleArn") != ROLE:
+            return self.sts_error(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+        if form.get("WebIdentityToken") not in self.state.tokens["identity"]:
+            return self.sts_error(400, "InvalidIdentityToken", "the token %s is not good" % form.get("WebIdentityToken"))
+        keys = self.state.next_session("sts")
+        return self.answer(200, '<AssumeRoleWithWebIdentityResponse xmlns="%s">\n <AssumeRoleWithWebIdentityResult>\n'
+                           "  <SubjectFromWebIdentityToken>system:serviceaccount:a:b</SubjectFromWebIdentityToken>\n"
+                           "  <Audience>sts.amazonaws.com</Audience>\n  <AssumedRoleUser>\n   <Arn>%s</Arn>\n"
+                           "   <AssumedRoleId>AROACLKWSDQRAOEXAMPLE:app1</AssumedRoleId>\n  </AssumedRoleUser>\n"
+                           "  <Credentials>\n   <AccessKeyId>%s</AccessKeyId>\n   <SecretAccessKey>%s</SecretAccessKey>\n"
+                           "   <SessionToken>%s</SessionToken>\n   <Expiration>%s</Expiration>\n  </Credentials>\n"
+                           " </AssumeRoleWithWebIdentityResult>\n <ResponseMetadata><RequestId>ad4156e9</RequestId>"
+                           "</ResponseMetadata>\n</AssumeRoleWithWebIdentityResponse>\n"
+                           % (NAMESPACE, ROLE, keys["access_key"], keys["secret_key"], keys["session_token"],
+                              keys["expiration"]), "text/xml")
+
+    # --- the container's agent
+
+    def agent(self, method, path, _):
+        if method != "GET" or not path.startswith("/v1/credentials"):
+            return self.answer(404, "no such path")
+        if self.headers.get("Authorization") != self.state.tokens["agent"]:
+            return self.answer(401, "the token is not good")
+        keys = self.state.next_session("agent")
+        return self.answer(200, json.dumps({
+            "AccessKeyId": keys["access_key"], "SecretAccessKey": keys["secret_key"], "Token": keys["session_token"],
+            "AccountId": "123456789012", "Expiration": keys["expiration"]}), "application/json")
+
+    # --- the instance's metadata
+
+    def metadata(self, method, path, _):
+        if path == "/latest/api/token":
+            seconds = self.headers.get("x-aws-ec2-metadata-token-ttl-seconds", "")
+            if method != "PUT":
+                return self.answer(405, "")
+            if not seconds.isdigit() or not 1 <= int(seconds) <= 21600:
+                return self.answer(400, "")
+            return self.answer(200, "AQAAAMetadataSession==", x_aws_ec2_metadata_token_ttl_seconds=seconds)
+        if self.headers.get("x-aws-ec2-metadata-token") != "AQAAAMetadataSession==":
+            return self.answer(401, "")
+        roles = "/latest/meta-data/iam/security-credentials/"
+        if path == roles:
+            return self.answer(200, INSTANCE_ROLE)
+        if path != roles + INSTANCE_ROLE:
+            return self.answer(404, "")
+        keys = self.state.next_session("metadata")
+        return self.answer(200, json.dumps({
+            "Code": "Success", "LastUpdated": "2026-11-21T00:00:00Z", "Type": "AWS-HMAC", "AccessKeyId": keys["access_key"],
+            "SecretAccessKey": keys["secret_key"], "Token": keys["session_token"], "Expiration": keys["expiration"]}))
 
 
 def main():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input does")
+    options = parser.parse_args()
+    Requests.state = State()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Requests)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(json.dumps({"url": "http://127.0.0.1:%d" % server.server_port}), flush=True)
-    sys.stdin.read()
+    print(json.dumps({"endpoint": "http://127.0.0.1:%d" % server.server_port}), flush=True)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    if options.exit_with_parent:
+        sys.stdin.read()
+    else:
+        serving.join()
 
 
 if __name__ == "__main__":
