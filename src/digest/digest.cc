@@ -1,36 +1,138 @@
 // SPDX-License-Identifier: MIT
+// OpenSSL's newer interface hides the state of a digest, and a run that was killed must be able to go on with it. The older
+// one runs the same code on the same vector instructions.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "digest/digest.h"
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <xxhash.h>
 
-#include <cassert>
+#include <algorithm>
+#include <cstring>
+#include <span>
 
 namespace hfpour {
+namespace {
 
-void Digest::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+constexpr std::size_t length_size = 8;
 
-Digest::Digest(DigestKind kind) : kind_(kind), context_(EVP_MD_CTX_new()) { begin(); }
+template <class Integer>
+void write_big_endian(Integer value, std::size_t size, std::vector<std::byte>& out) {
+  for (std::size_t i = size; i-- > 0;) out.push_back(static_cast<std::byte>((value >> (8 * i)) & 0xff));
+}
+
+std::uint64_t read_big_endian(ByteView bytes) {
+  std::uint64_t value = 0;
+  for (const std::byte byte : bytes) value = value << 8 | std::to_integer<std::uint64_t>(byte);
+  return value;
+}
+
+/// Bits fed so far, which both contexts keep in two halves.
+template <class Context>
+Bytes fed(const Context& context) {
+  return ((static_cast<std::uint64_t>(context.Nh) << 32) | context.Nl) / 8;
+}
+
+template <class Context>
+Midstate save_state(const Context& context, std::span<const SHA_LONG> words) {
+  Midstate saved;
+  for (const SHA_LONG word : words) write_big_endian(word, sizeof word, saved);
+  write_big_endian(fed(context), length_size, saved);
+  const auto* const tail = reinterpret_cast<const std::byte*>(context.data);
+  saved.insert(saved.end(), tail, tail + context.num);
+  return saved;
+}
+
+/// Fills the words and gives the context its length and the block that is not full. False when the sizes do not fit.
+template <class Context>
+bool restore_state(Context& context, std::span<SHA_LONG> words, ByteView saved) {
+  const std::size_t head = words.size_bytes() + length_size;
+  if (saved.size() < head) return false;
+  const std::uint64_t length = read_big_endian(saved.subspan(words.size_bytes(), length_size));
+  const ByteView tail = saved.subspan(head);
+  if (length >> 61 != 0 || tail.size() != length % SHA_CBLOCK) return false;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    words[i] = static_cast<SHA_LONG>(read_big_endian(saved.subspan(i * sizeof(SHA_LONG), sizeof(SHA_LONG))));
+  }
+  context.Nl = static_cast<SHA_LONG>(length * 8);
+  context.Nh = static_cast<SHA_LONG>(length * 8 >> 32);
+  context.num = static_cast<unsigned>(tail.size());
+  std::memcpy(context.data, tail.data(), tail.size());
+  return true;
+}
+
+}  // namespace
+
+struct Digest::Context {
+  explicit Context(DigestKind k) : kind(k) { begin(); }
+  void begin() {
+    if (kind == DigestKind::sha256) {
+      SHA256_Init(&sha256);
+    } else {
+      SHA1_Init(&sha1);
+    }
+  }
+  /// The words of SHA-1, which OpenSSL keeps one by one.
+  std::array<SHA_LONG, 5> sha1_words() const { return {sha1.h0, sha1.h1, sha1.h2, sha1.h3, sha1.h4}; }
+
+  DigestKind kind;
+  union {
+    SHA256_CTX sha256;
+    SHA_CTX sha1;
+  };
+};
+
+Digest::Digest(DigestKind kind) : context_(std::make_unique<Context>(kind)) {}
 Digest::Digest(Digest&&) noexcept = default;
 Digest& Digest::operator=(Digest&&) noexcept = default;
 Digest::~Digest() = default;
 
-void Digest::begin() {
-  const EVP_MD* const kind = kind_ == DigestKind::sha256 ? EVP_sha256() : EVP_sha1();
-  const int good = EVP_DigestInit_ex(context_.get(), kind, nullptr);
-  assert(good == 1);
-  (void)good;
+void Digest::update(ByteView bytes) {
+  if (context_->kind == DigestKind::sha256) {
+    SHA256_Update(&context_->sha256, bytes.data(), bytes.size());
+  } else {
+    SHA1_Update(&context_->sha1, bytes.data(), bytes.size());
+  }
 }
 
-void Digest::update(ByteView bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-
 std::vector<std::byte> Digest::finish() {
-  std::vector<std::byte> value(EVP_MAX_MD_SIZE);
-  unsigned size = 0;
-  EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(value.data()), &size);
-  value.resize(size);
-  begin();
+  const bool sha256 = context_->kind == DigestKind::sha256;
+  std::vector<std::byte> value(sha256 ? SHA256_DIGEST_LENGTH : SHA_DIGEST_LENGTH);
+  auto* const out = reinterpret_cast<unsigned char*>(value.data());
+  if (sha256) {
+    SHA256_Final(out, &context_->sha256);
+  } else {
+    SHA1_Final(out, &context_->sha1);
+  }
+  context_->begin();
   return value;
+}
+
+Bytes Digest::length() const {
+  return context_->kind == DigestKind::sha256 ? fed(context_->sha256) : fed(context_->sha1);
+}
+
+Midstate Digest::save() const {
+  if (context_->kind == DigestKind::sha256) return save_state(context_->sha256, context_->sha256.h);
+  return save_state(context_->sha1, context_->sha1_words());
+}
+
+std::optional<Digest> Digest::restore(DigestKind kind, ByteView saved) {
+  Digest digest(kind);
+  Context& context = *digest.context_;
+  if (kind == DigestKind::sha256) {
+    if (!restore_state(context.sha256, context.sha256.h, saved)) return std::nullopt;
+    return digest;
+  }
+  std::array<SHA_LONG, 5> words{};
+  if (!restore_state(context.sha1, words, saved)) return std::nullopt;
+  SHA_CTX& sha1 = context.sha1;
+  sha1.h0 = words[0];
+  sha1.h1 = words[1];
+  sha1.h2 = words[2];
+  sha1.h3 = words[3];
+  sha1.h4 = words[4];
+  return digest;
 }
 
 void Xxh3::Free::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }

@@ -3,16 +3,20 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
 
-struct evp_md_ctx_st;
 struct XXH3_state_s;
 
 namespace hfpour {
 
 enum class DigestKind { sha256, sha1 };
+
+/// A digest on its way, as bytes that another process can go on with: the chaining words and the number of bytes fed so
+/// far, both big-endian, and the bytes of the last block that is not full. At most 103 bytes. It says nothing of the kind.
+using Midstate = std::vector<std::byte>;
 
 /// A cryptographic digest fed piece by piece (OpenSSL). One thread at a time.
 class Digest {
@@ -26,13 +30,15 @@ class Digest {
   /// The digest; afterwards it begins anew.
   std::vector<std::byte> finish();
 
+  /// How many bytes it has been fed.
+  Bytes length() const;
+  Midstate save() const;
+  /// The digest that was saved; nothing when these bytes cannot be one of this kind.
+  static std::optional<Digest> restore(DigestKind kind, ByteView saved);
+
  private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  DigestKind kind_;
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
-  void begin();
+  struct Context;
+  std::unique_ptr<Context> context_;
 };
 
 /// 128-bit XXH3, the check that a ring gives out what was put in. Not cryptographic. One thread at a time.

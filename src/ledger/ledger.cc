@@ -14,7 +14,7 @@ constexpr std::string_view state_folder = ".hfpour/";
 constexpr std::string_view manifest_name = ".hfpour/manifest.json";
 constexpr std::string_view checkpoint_name = ".hfpour/checkpoint.json";
 constexpr Bytes longest_manifest = 256 * MiB;  ///< 100,000 files are about 30 MiB
-constexpr Millis checkpoint_interval{5'000};
+constexpr Millis checkpoint_interval{1'000};
 constexpr int checkpoint_share = 100;  ///< a checkpoint may cost one part in a hundred of the time
 
 /// A model and a dataset of one name have one place. Whoever poured second would mix or replace the first one's files.
@@ -98,17 +98,25 @@ Task<Result<std::optional<Manifest>>> Ledger::read(std::string_view name, std::v
   co_return found;
 }
 
-void Ledger::begin(Identity identity, std::string commit, std::vector<Record> kept) {
+void Ledger::begin(Identity identity, std::string commit, std::vector<Record> kept, std::vector<UnfinishedFile> left) {
   current_.identity = std::move(identity);
   current_.commit = std::move(commit);
   current_.complete = false;
   current_.files = std::move(kept);
+  written_ = !left.empty();
+  current_.unfinished = std::move(left);
   dirty_ = false;
 }
 
 void Ledger::stored(const FileEntry& file, StoredFile facts) {
   current_.files.push_back(Record{file, std::move(facts)});
   dirty_ = true;
+}
+
+void Ledger::rest(std::vector<UnfinishedFile> left) {
+  look_ = nullptr;
+  dirty_ = dirty_ || !left.empty() || !current_.unfinished.empty();
+  current_.unfinished = std::move(left);
 }
 
 Task<Result<void>> Ledger::keep_checkpoint(CancelToken cancel) {
@@ -127,13 +135,18 @@ Task<Result<void>> Ledger::save_checkpoint(CancelToken cancel) {
   if (!dirty_) co_return Result<void>();
   dirty_ = false;
   sort_files();
+  if (look_) current_.unfinished = look_();
+  // A run that has done nothing leaves nothing behind.
+  if (current_.files.empty() && current_.unfinished.empty() && !written_) co_return Result<void>();
   Result<void> put = co_await store_.put(checkpoint_name, write_manifest(current_), cancel);
+  written_ = true;
   if (!put) dirty_ = true;
   co_return put;
 }
 
 Task<Result<void>> Ledger::seal(CancelToken cancel) {
   current_.complete = true;
+  current_.unfinished.clear();
   sort_files();
   Result<void> put = co_await store_.put(manifest_name, write_manifest(current_), cancel);
   if (!put) co_return put.error().at("writing the manifest");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,7 +32,7 @@ struct Found {
   bool satisfies(const Identity& wanted) const;
 };
 
-/// Reads and writes the state objects below `.hfpour/`: the checkpoint as files finish, the manifest last. Loop thread.
+/// Reads and writes the state objects below `.hfpour/`: the checkpoint as files and parts finish, the manifest last. Loop thread.
 class Ledger final : public Records {
  public:
   Ledger(Reactor& reactor, Store& store) : reactor_(reactor), store_(store) {}
@@ -40,9 +41,14 @@ class Ledger final : public Records {
   /// belongs to a repository of another type; the store's.
   Task<Result<Found>> look(Identity wanted, CancelToken cancel);
 
-  /// Begins the record of a run; `kept` are files that are already there.
-  void begin(Identity identity, std::string commit, std::vector<Record> kept);
+  /// Begins the record of a run: `kept` are files that are already there, `left` what an earlier run had of others.
+  void begin(Identity identity, std::string commit, std::vector<Record> kept, std::vector<UnfinishedFile> left);
   void stored(const FileEntry& file, StoredFile facts) override;
+  void advanced() override { dirty_ = true; }
+  /// From now on `look` says what is unfinished, whenever a checkpoint is written.
+  void follow(std::function<std::vector<UnfinishedFile>()> look) { look_ = std::move(look); }
+  /// The end of that: this is what is left.
+  void rest(std::vector<UnfinishedFile> left);
 
   /// Writes the checkpoint now and then until cancelled. Trouble with it is no reason to stop: it is tried again.
   Task<Result<void>> keep_checkpoint(CancelToken cancel);
@@ -58,7 +64,9 @@ class Ledger final : public Records {
   Reactor& reactor_;
   Store& store_;
   Manifest current_;
+  std::function<std::vector<UnfinishedFile>()> look_;  ///< empty: `current_.unfinished` stands
   bool dirty_ = false;
+  bool written_ = false;  ///< there may be a checkpoint
 };
 
 }  // namespace hfpour

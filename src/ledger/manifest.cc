@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 
 #include "base/log.h"
@@ -22,6 +23,7 @@ constexpr int schema = 1;
 constexpr std::array<std::string_view, 8> head_fields = {"schema", "repository", "type",     "revision",
                                                          "commit", "selection",  "complete", "files"};
 constexpr std::array<std::string_view, 5> record_fields = {"path", "size", "hash", "etag", "part_size"};
+constexpr std::array<std::string_view, 6> unfinished_fields = {"path", "size", "hash", "part_size", "upload", "midstate"};
 
 void write_field(std::string& out, std::string_view name, std::string_view value) {
   out += fmt::format("  {}: {},\n", json_quote(name), json_quote(value));
@@ -37,6 +39,36 @@ void write_record(std::string& out, const Record& record) {
   out += "]}";
 }
 
+void write_unfinished(std::string& out, const UnfinishedFile& one) {
+  out += fmt::format(R"(    {{"path": {}, "size": {}, "hash": "{}:{}", "part_size": {}, "upload": {}, "midstate": "{}", "parts": [)",
+                     json_quote(one.file.path), one.file.size, to_string(one.file.hash.kind), to_hex(one.file.hash),
+                     one.upload.part_size, json_quote(one.upload.upload_id), to_hex(ByteView(one.upload.hash)));
+  for (std::size_t i = 0; i < one.upload.parts.size(); ++i) {
+    const HashedPart& part = one.upload.parts[i];
+    out += fmt::format("{}\"{}\",{}", i == 0 ? "" : ",", to_hex(ByteView(part.xxh3)), json_quote(part.etag));
+  }
+  out += "]}";
+}
+
+/// The elements of an array, one a line.
+template <class Element>
+void write_array(std::string& out, const std::vector<Element>& elements, void (*write)(std::string&, const Element&)) {
+  out += '[';
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    out += i == 0 ? "\n" : ",\n";
+    write(out, elements[i]);
+  }
+  out += "\n  ]";
+}
+
+std::optional<Xxh3::Value> read_xxh3(const std::string& hex) {
+  const auto bytes = from_hex(hex);
+  if (!bytes || bytes->size() != 16) return std::nullopt;
+  Xxh3::Value value;
+  std::copy(bytes->begin(), bytes->end(), value.begin());
+  return value;
+}
+
 /// Fills a manifest from the events of the JSON reader, so that no document tree is built.
 class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -46,44 +78,59 @@ class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
   bool whole() const { return head_seen_ == (1U << head_fields.size()) - 1; }
 
   bool null() override { return false; }
-  bool boolean(bool value) override { return in_record_ ? false : set_flag(value); }
+  bool boolean(bool value) override { return in_element_ ? false : set_flag(value); }
   bool number_integer(number_integer_t value) override { return value >= 0 && number(static_cast<Bytes>(value)); }
   bool number_unsigned(number_unsigned_t value) override { return number(value); }
   bool number_float(number_float_t, const string_t&) override { return false; }
   bool binary(binary_t&) override { return false; }
-  bool string(string_t& value) override { return in_record_ ? record_text(value) : head_text(value); }
+  bool string(string_t& value) override {
+    if (!in_element_) return head_text(value);
+    return list_ == List::files ? record_text(value) : unfinished_text(value);
+  }
   bool key(string_t& name) override {
     key_ = name;
-    return in_record_ ? note(record_fields, record_seen_) : note(head_fields, head_seen_);
+    return in_element_ ? note(fields(), element_seen_) : note(head_fields, head_seen_);
   }
   bool start_object(std::size_t) override {
     ++depth_;
-    if (depth_ == 2) {
+    if (depth_ == 1) return true;
+    if (depth_ != 2 || list_ == List::none) return false;
+    if (list_ == List::files) {
       manifest.files.emplace_back();
-      record_seen_ = 0;
-      in_record_ = true;
+    } else {
+      manifest.unfinished.emplace_back();
     }
-    return depth_ == 1 || (depth_ == 2 && in_files_);
+    element_seen_ = 0;
+    in_element_ = true;
+    return true;
   }
   bool end_object() override {
     --depth_;
-    if (!in_record_) return true;
-    in_record_ = false;
-    return record_seen_ == (1U << record_fields.size()) - 1;
+    if (!in_element_) return true;
+    in_element_ = false;
+    return element_seen_ == (1U << fields().size()) - 1 && !xxh3_;
   }
   bool start_array(std::size_t) override {
-    if (in_record_) return key_ == "xxh3";
-    in_files_ = !in_files_ && depth_ == 1 && key_ == "files";
-    return in_files_;
+    if (in_element_) return key_ == (list_ == List::files ? "xxh3" : "parts");
+    if (list_ != List::none || depth_ != 1) return false;
+    list_ = key_ == "files" ? List::files : key_ == "unfinished" ? List::unfinished : List::none;
+    return list_ != List::none;
   }
   bool end_array() override {
-    if (!in_record_) in_files_ = false;
+    if (!in_element_) list_ = List::none;
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 
  private:
+  enum class List { none, files, unfinished };
+
   Record& record() { return manifest.files.back(); }
+  UnfinishedFile& unfinished() { return manifest.unfinished.back(); }
+  std::span<const std::string_view> fields() const {
+    if (list_ == List::files) return record_fields;
+    return unfinished_fields;
+  }
 
   /// Marks the field of the last key as seen; false when it is there twice.
   bool note(std::span<const std::string_view> fields, unsigned& seen) const {
@@ -97,12 +144,13 @@ class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
 
   bool set_flag(bool value) {
     if (key_ == "complete") manifest.complete = value;
-    return key_ != "files" && key_ != "schema";
+    return key_ != "files" && key_ != "unfinished" && key_ != "schema";
   }
   bool number(Bytes value) {
-    if (!in_record_) return key_ == "schema" ? value == schema : key_ != "files";
-    if (key_ == "size") record().file.size = value;
-    if (key_ == "part_size") record().stored.part_size = value;
+    if (!in_element_) return key_ == "schema" ? value == schema : key_ != "files" && key_ != "unfinished";
+    const bool whole = list_ == List::files;
+    if (key_ == "size") (whole ? record().file : unfinished().file).size = value;
+    if (key_ == "part_size") (whole ? record().stored.part_size : unfinished().upload.part_size) = value;
     return key_ == "size" || key_ == "part_size";
   }
   bool head_text(const std::string& value) {
@@ -111,34 +159,53 @@ class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
     if (key_ == "revision") manifest.identity.revision = value;
     if (key_ == "selection") manifest.identity.selection = value;
     if (key_ == "commit") manifest.commit = value;
-    return key_ != "files" && key_ != "schema";
+    return key_ != "files" && key_ != "unfinished" && key_ != "schema";
   }
   bool record_text(const std::string& value) {
-    if (key_ == "xxh3") return checksum(value);
-    if (key_ == "path") record().file.path = value;
+    if (key_ == "xxh3") {
+      const std::optional<Xxh3::Value> sum = read_xxh3(value);
+      if (sum) record().stored.xxh3.push_back(*sum);
+      return sum.has_value();
+    }
     if (key_ == "etag") record().stored.etag = value;
-    if (key_ != "hash") return key_ == "path" || key_ == "etag";
+    return key_ == "etag" || file_text(record().file, value);
+  }
+  bool unfinished_text(const std::string& value) {
+    Unfinished& upload = unfinished().upload;
+    if (key_ == "parts") return part_text(upload, value);
+    if (key_ == "upload") upload.upload_id = value;
+    if (key_ != "midstate") return key_ == "upload" || file_text(unfinished().file, value);
+    const auto bytes = from_hex(value);
+    if (bytes) upload.hash = *bytes;
+    return bytes.has_value();
+  }
+  /// The parts in one array: XXH3 and ETag by turns.
+  bool part_text(Unfinished& upload, const std::string& value) {
+    if (xxh3_) {
+      upload.parts.push_back(HashedPart{*xxh3_, value});
+      xxh3_.reset();
+      return true;
+    }
+    xxh3_ = read_xxh3(value);
+    return xxh3_.has_value();
+  }
+  bool file_text(FileEntry& file, const std::string& value) {
+    if (key_ == "path") file.path = value;
+    if (key_ != "hash") return key_ == "path";
     const std::size_t colon = value.find(':');
     if (colon == std::string::npos) return false;
     const std::optional<ContentHash> hash = parse_hash(value.substr(0, colon), value.substr(colon + 1));
-    if (hash) record().file.hash = *hash;
+    if (hash) file.hash = *hash;
     return hash.has_value();
-  }
-  bool checksum(const std::string& hex) {
-    const auto bytes = from_hex(hex);
-    if (!bytes || bytes->size() != 16) return false;
-    Xxh3::Value value;
-    std::copy(bytes->begin(), bytes->end(), value.begin());
-    record().stored.xxh3.push_back(value);
-    return true;
   }
 
   std::string key_;
   int depth_ = 0;
-  unsigned head_seen_ = 0;    ///< by place in `head_fields`
-  unsigned record_seen_ = 0;  ///< of the record at hand, by place in `record_fields`
-  bool in_files_ = false;
-  bool in_record_ = false;
+  unsigned head_seen_ = 0;     ///< by place in `head_fields`
+  unsigned element_seen_ = 0;  ///< of the element at hand, by place in `fields()`
+  List list_ = List::none;
+  bool in_element_ = false;
+  std::optional<Xxh3::Value> xxh3_;  ///< of a part whose ETag comes next
 };
 
 bool by_path(const Record& a, const Record& b) { return a.file.path < b.file.path; }
@@ -160,12 +227,15 @@ std::string write_manifest(const Manifest& manifest) {
   write_field(out, "revision", manifest.identity.revision);
   write_field(out, "commit", manifest.commit);
   write_field(out, "selection", manifest.identity.selection);
-  out += fmt::format("  \"complete\": {},\n  \"files\": [", manifest.complete);
-  for (std::size_t i = 0; i < manifest.files.size(); ++i) {
-    out += i == 0 ? "\n" : ",\n";
-    write_record(out, manifest.files[i]);
+  out += fmt::format("  \"complete\": {},\n", manifest.complete);
+  if (!manifest.unfinished.empty()) {
+    out += "  \"unfinished\": ";
+    write_array(out, manifest.unfinished, write_unfinished);
+    out += ",\n";
   }
-  return out + "\n  ]\n}\n";
+  out += "  \"files\": ";
+  write_array(out, manifest.files, write_record);
+  return out + "\n}\n";
 }
 
 Result<Manifest> read_manifest(std::string_view text) {

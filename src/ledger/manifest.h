@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "transfer/file_entry.h"
 #include "transfer/stored_file.h"
+#include "transfer/unfinished.h"
 
 namespace hfpour {
 
@@ -33,6 +34,7 @@ struct Manifest {
   std::string commit;    ///< 40 hex
   bool complete = false; ///< every selected file is recorded
   std::vector<Record> files;
+  std::vector<UnfinishedFile> unfinished;  ///< only in a checkpoint; their paths are not among `files`
 
   /// The record of a path; null when there is none.
   const Record* find(std::string_view path) const;

@@ -46,6 +46,7 @@ Task<Result<void>> Run::go(CancelToken cancel) {
   }
   Result<Work> work = co_await ask_hub(*found, cancel);
   if (!work) co_return work.error();
+  if (found->checkpoint) work->left = std::move(found->checkpoint->unfinished);
   *found = Found();  // the listing of the bucket is not needed any more, and may be long
   Result<MemoryPlan> plan = plan_lanes(*work);
   if (!plan) co_return plan.error();
@@ -174,11 +175,11 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
   for (const FileEntry& file : work.files) outcome_.bytes += file.size;
   progress_.total_files = work.to_pour.size();
   for (const FileEntry* const file : work.to_pour) progress_.total_bytes += file->size;
-  ledger_.begin(settings_.identity(), info_.commit, std::move(work.kept));
+  ledger_.begin(settings_.identity(), info_.commit, std::move(work.kept), work.left);
 
   Result<void> moved = co_await move_bytes(work, plan, cancel);
   outcome_.poured_files = progress_.done_files - progress_.adopted_files;
-  outcome_.poured_bytes = progress_.stored_bytes - progress_.adopted_bytes;
+  outcome_.poured_bytes = progress_.stored_bytes - progress_.adopted_bytes - progress_.resumed_bytes;
   outcome_.limit = cli::main_limit(progress_.samples);
   if (!moved) {
     const Result<void> saved = co_await save_what_is_done();
@@ -226,12 +227,28 @@ Task<Result<void>> Run::adopt_and_pour(Work& work, const MemoryPlan& plan, const
                                        const RingPool& pool, CancelSource& beside, CancelToken cancel) {
   Result<void> done = co_await adopt(work, checking, pool, cancel);
   if (done) {
-    Job job(pouring, work.to_pour, plan, settings_.part_size, pool);
-    job_ = &job;
-    done = co_await job.run(cancel);
-    job_ = nullptr;
+    done = co_await resume_and_pour(work, plan, pouring, pool, cancel);
   }
   beside.cancel();
+  co_return done;
+}
+
+Task<Result<void>> Run::resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services, const RingPool& pool,
+                                        CancelToken cancel) {
+  Resumption resumption(services, work.to_pour, std::move(work.left), settings_.part_size);
+  Result<Leftovers> left = co_await resumption.run(cancel);
+  if (!left) co_return left.error();
+  for (const auto& [file, upload] : *left) {
+    if (upload.parts.empty()) continue;
+    console_.remark(fmt::format("going on with '{}' at {} of {}", printable(file->path), format_bytes(upload.hashed()),
+                                format_bytes(file->size)));
+  }
+  Job job(services, work.to_pour, plan, settings_.part_size, pool, *std::move(left));
+  job_ = &job;
+  ledger_.follow([&job] { return job.unfinished(); });
+  Result<void> done = co_await job.run(cancel);
+  ledger_.rest(job.unfinished());
+  job_ = nullptr;
   co_return done;
 }
 

@@ -39,6 +39,7 @@ class Run {
     std::vector<const FileEntry*> to_pour;
     std::vector<Candidate> unproven;  ///< of `to_pour`: of the right size in the bucket, but nobody recorded them
     std::vector<Record> kept;
+    std::vector<UnfinishedFile> left;  ///< of an earlier run, as its checkpoint says
   };
 
   void note_present(const Found& found);
@@ -52,6 +53,8 @@ class Run {
   Task<Result<void>> adopt(Work& work, const Services& services, const RingPool& pool, CancelToken cancel);
   Task<Result<void>> adopt_and_pour(Work& work, const MemoryPlan& plan, const Services& checking, const Services& pouring,
                                     const RingPool& pool, CancelSource& beside, CancelToken cancel);
+  Task<Result<void>> resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services, const RingPool& pool,
+                                     CancelToken cancel);
   Task<Result<void>> keep_ticking(CancelToken cancel);
   Task<Result<void>> move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<Result<void>> save_what_is_done();

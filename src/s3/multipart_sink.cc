@@ -106,6 +106,16 @@ Task<Result<PartReceipt>> MultipartSink::put_part(const FileEntry& file, const s
   co_return PartReceipt{number, *etag};
 }
 
+Task<Result<std::vector<HeldPart>>> MultipartSink::parts(const FileEntry& file, const std::string& upload_id,
+                                                         CancelToken cancel) {
+  std::vector<HeldPart> held;
+  OpenUploads uploads(bucket_);
+  const auto keep = [&held](const ListedPart& part) { held.push_back(HeldPart{part.number, part.size, part.etag}); };
+  Result<void> listed = co_await uploads.parts(key(file), upload_id, keep, cancel);
+  if (!listed) co_return listed.error();
+  co_return held;
+}
+
 Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const std::string& upload_id,
                                                   const std::vector<PartReceipt>& parts,
                                                   const std::string& expected_etag, CancelToken cancel) {

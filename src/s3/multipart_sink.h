@@ -28,6 +28,7 @@ class MultipartSink final : public Sink {
   Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) override;
   Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number, Outlet& bytes,
                                      CancelToken cancel) override;
+  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override;
   Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
                                      const std::vector<PartReceipt>& parts, const std::string& expected_etag,
                                      CancelToken cancel) override;

@@ -51,12 +51,13 @@ Task<Result<void>> OpenUploads::list(std::string prefix, Bytes limit, std::funct
   }
 }
 
-Task<Result<PartPage>> OpenUploads::parts(const ListedUpload& upload, std::string marker, CancelToken cancel) {
+Task<Result<PartPage>> OpenUploads::part_page(const std::string& key, const std::string& upload_id, std::string marker,
+                                              CancelToken cancel) {
   Call call;
   call.operation = "ListParts";
   call.method = "GET";
-  call.key = upload.key;
-  call.query.emplace_back("uploadId", upload.upload_id);
+  call.key = key;
+  call.query.emplace_back("uploadId", upload_id);
   call.query.emplace_back("max-parts", "1000");
   if (!marker.empty()) call.query.emplace_back("part-number-marker", marker);
   call.answer_limit = max_document;
@@ -72,21 +73,29 @@ Task<Result<PartPage>> OpenUploads::parts(const ListedUpload& upload, std::strin
   co_return page;
 }
 
-Task<Result<std::optional<WallTime>>> OpenUploads::last_part(ListedUpload upload, CancelToken cancel) {
-  std::optional<WallTime> last;
+Task<Result<void>> OpenUploads::parts(std::string key, std::string upload_id, std::function<void(const ListedPart&)> each,
+                                      CancelToken cancel) {
   std::string marker;
   ListingGuard guard("an upload's parts", most_part_bytes);
   while (true) {
-    Result<PartPage> page = co_await parts(upload, marker, cancel);
+    Result<PartPage> page = co_await part_page(key, upload_id, marker, cancel);
     if (!page) co_return page.error();
-    for (const ListedPart& part : page->parts) {
-      if (part.modified && (!last || *part.modified > *last)) last = part.modified;
-    }
-    if (!page->is_truncated) co_return last;
+    for (const ListedPart& part : page->parts) each(part);
+    if (!page->is_truncated) co_return Result<void>();
     marker = page->next_marker;
     Result<void> goes_on = guard.pass(page->parts.size(), page->parts.size(), marker);
-    if (!goes_on) co_return goes_on.error();
+    if (!goes_on) co_return goes_on;
   }
+}
+
+Task<Result<std::optional<WallTime>>> OpenUploads::last_part(ListedUpload upload, CancelToken cancel) {
+  std::optional<WallTime> last;
+  const auto look = [&last](const ListedPart& part) {
+    if (part.modified && (!last || *part.modified > *last)) last = part.modified;
+  };
+  Result<void> listed = co_await parts(upload.key, upload.upload_id, look, cancel);
+  if (!listed) co_return listed.error();
+  co_return last;
 }
 
 Task<Result<void>> OpenUploads::abort(std::string key, std::string upload_id, CancelToken cancel) {

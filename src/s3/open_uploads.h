@@ -18,6 +18,10 @@ class OpenUploads {
   /// `quota` when the listing has no end, or names more than `limit` bytes.
   Task<Result<void>> list(std::string prefix, Bytes limit, std::function<void(ListedUpload)> each, CancelToken cancel);
 
+  /// Calls `each` for every part of an upload, page by page. Errors: `expired` when the upload is gone.
+  Task<Result<void>> parts(std::string key, std::string upload_id, std::function<void(const ListedPart&)> each,
+                           CancelToken cancel);
+
   /// When the last part of an upload arrived; nothing when it has none, or no time is told. Errors: `expired` when the
   /// upload is gone.
   Task<Result<std::optional<WallTime>>> last_part(ListedUpload upload, CancelToken cancel);
@@ -27,7 +31,7 @@ class OpenUploads {
   Task<Result<void>> abort(std::string key, std::string upload_id, CancelToken cancel);
 
  private:
-  Task<Result<PartPage>> parts(const ListedUpload& upload, std::string marker, CancelToken cancel);
+  Task<Result<PartPage>> part_page(const std::string& key, const std::string& upload_id, std::string marker, CancelToken cancel);
 
   Bucket& bucket_;
 };

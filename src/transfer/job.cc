@@ -2,8 +2,10 @@
 #include "transfer/job.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
+#include "loop/deadline.h"
 
 namespace hfpour {
 namespace {
@@ -22,6 +24,20 @@ bool graver(Kind a, Kind b) {
 /// Wrong bytes may come right from another edge; an upload that vanished can be begun anew.
 bool worth_another_try(Kind kind) { return kind == Kind::integrity || kind == Kind::expired; }
 
+/// Trouble after which a later run may go on where this one was. Wrong bytes are not, and a full store needs the room.
+bool worth_keeping(Kind kind) {
+  switch (kind) {
+    case Kind::cancelled:
+    case Kind::forbidden:
+    case Kind::throttled:
+    case Kind::unavailable:
+    case Kind::network:
+    case Kind::timeout: return true;
+    default: return false;
+  }
+}
+
+constexpr Millis abort_deadline{5'000};  ///< the design promises to be gone 10 s after a SIGTERM
 constexpr unsigned tries_per_file = 2;  // contract hub §5.4: redo the file once, then fail loudly
 
 }  // namespace
@@ -39,14 +55,15 @@ struct Job::File {
   unsigned retries = 0;
   SteadyTime begun;
   std::unique_ptr<Transfer> transfer;
+  std::optional<Unfinished> left;  ///< before the transfer: of an earlier run; after it: for a later one
   std::unique_ptr<CancelSource> cancel;
   std::optional<StoredFile> stored_whole;
   std::optional<Error> error;
 };
 
 Job::Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
-         const RingPool& pool)
-    : services_(services), entries_(files), plan_(plan), part_size_(part_size) {
+         const RingPool& pool, Leftovers left)
+    : services_(services), entries_(files), plan_(plan), part_size_(part_size), left_(std::move(left)) {
   for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool.storage(i)));
 }
 
@@ -60,7 +77,9 @@ Task<Result<void>> Job::run(CancelToken cancel) {
     for (const auto& lane : lanes_) group.spawn(work(*lane, group.token()));
     Result<void> joined = co_await group.join();
     if (!joined) gravest_ = joined.error();
-    co_await abandon_open_files();
+    std::optional<Error> why = gravest_;
+    if (cancel.cancelled()) why = cancel.error();
+    co_await leave_open_files(std::move(why));
   }
   if (cancel.cancelled()) co_return cancel.error();
   if (gravest_) co_return *gravest_;
@@ -68,12 +87,33 @@ Task<Result<void>> Job::run(CancelToken cancel) {
 }
 
 /// When the job stops between two stripes of a file, no lane is left that would settle it.
-Task<void> Job::abandon_open_files() {
+Task<void> Job::leave_open_files(std::optional<Error> why) {
   for (const auto& file : files_) {
-    if (file->transfer) co_await file->transfer->abandon();
+    if (file->transfer) co_await leave(*file, why ? why->kind : Kind::internal);
     file->transfer.reset();
     file->cancel.reset();
+    // Its lane was told to stop because the store is full elsewhere: the room is needed.
+    if (!file->left || !why || why->kind != Kind::quota) continue;
+    Deadline deadline(services_.reactor, abort_deadline);
+    const Result<void> aborted = co_await services_.sink.abort(file->entry, file->left->upload_id, deadline.token());
+    if (aborted) file->left.reset();
   }
+}
+
+/// Keeps what is stored of a file for a later run if that makes sense, else drops it.
+Task<void> Job::leave(File& file, Kind why) {
+  file.left = worth_keeping(why) ? file.transfer->unfinished() : std::nullopt;
+  if (file.left && file.left->parts.empty()) file.left.reset();
+  if (!file.left) co_await file.transfer->abandon();
+}
+
+std::vector<UnfinishedFile> Job::unfinished() const {
+  std::vector<UnfinishedFile> all;
+  for (const auto& file : files_) {
+    std::optional<Unfinished> one = file->transfer ? file->transfer->unfinished() : file->left;
+    if (one) all.push_back(UnfinishedFile{file->entry, *std::move(one)});
+  }
+  return all;
 }
 
 /// Large files first. When the last round of them would leave lanes idle, those are cut into stripes, if a ring can hold
@@ -91,8 +131,14 @@ Result<void> Job::plan_files() {
     const Bytes fitting = plan_.ring_bytes / parts->part_size * parts->part_size;
     const bool striped = i >= whole && i < large && fitting > 0;
     files_.push_back(std::make_unique<File>(entry, *parts, striped ? fitting : std::max<Bytes>(entry.size, 1)));
-    waiting_.push_back(files_.back().get());
+    File& file = *files_.back();
+    if (const auto known = left_.find(&entry); known != left_.end()) {
+      file.left = std::move(known->second);
+      file.dealt = file.left->hashed();
+    }
+    waiting_.push_back(&file);
   }
+  left_.clear();
   unfinished_ = files_.size();
   return {};
 }
@@ -127,9 +173,14 @@ Task<Result<void>> Job::work(Lane& lane, CancelToken cancel) {
 }
 
 void Job::start(File& file, CancelToken cancel) {
-  if (file.tries == 0) file.begun = services_.reactor.clock().now();
-  ++file.tries;
+  if (file.begun == SteadyTime()) file.begun = services_.reactor.clock().now();
   file.transfer = std::make_unique<Transfer>(services_, file.entry, file.parts);
+  if (file.left) {
+    // Not a try of its own: what is wrong with it may be the notes of another run.
+    file.transfer->resume(*std::exchange(file.left, std::nullopt));
+  } else {
+    ++file.tries;
+  }
   file.cancel = std::make_unique<CancelSource>(cancel);
 }
 
@@ -164,7 +215,7 @@ Task<Result<void>> Job::settle(File& file, Result<void> poured) {
     stored = co_await file.transfer->finish(file.cancel->token());
   }
   file.retries += file.transfer->retries();
-  if (!stored) co_await file.transfer->abandon();
+  if (!stored) co_await leave(file, stored.error().kind);
   co_return conclude(file, std::move(stored));
 }
 
@@ -173,7 +224,7 @@ Result<void> Job::conclude(File& file, Result<StoredFile> stored) {
   file.cancel.reset();
   if (!stored && worth_another_try(stored.error().kind) && file.tries < tries_per_file) {
     ++services_.progress.retries;
-    services_.observer.retrying(RetryFacts{"'" + printable(file.entry.path) + "'", stored.error(), file.tries, Millis(0)});
+    services_.observer.retrying(RetryFacts{"'" + printable(file.entry.path) + "'", stored.error(), std::max(1U, file.tries), Millis(0)});
     restart(file);
     return {};
   }

@@ -10,6 +10,7 @@
 #include "loop/task_group.h"
 #include "transfer/lane.h"
 #include "transfer/memory_plan.h"
+#include "transfer/resumption.h"
 #include "transfer/services.h"
 #include "transfer/transfer.h"
 
@@ -19,16 +20,21 @@ namespace hfpour {
 /// records, the observer and the progress.
 ///
 /// A file whose bytes are wrong is tried once more from fresh addresses, then failed; the other files go on. Trouble that
-/// would meet every file (credentials, quota, a dead end of the pipe) stops the job. Loop thread.
+/// would meet every file (credentials, quota, a dead end of the pipe) stops the job; what was stored of unfinished files by
+/// then is kept for a later run, unless the store is full. Loop thread.
 class Job {
  public:
-  /// `files` and `services` outlive the job. `pool` has one ring for each lane of `plan`.
+  /// `files` and `services` outlive the job. `pool` has one ring for each lane of `plan`. `left` is what there is already of
+  /// some files.
   Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
-      const RingPool& pool);
+      const RingPool& pool, Leftovers left = {});
   ~Job();
 
   /// Errors: what stopped the job, else the gravest failure of a file, else the token's.
   Task<Result<void>> run(CancelToken cancel);
+
+  /// What a later run could go on with if this one ended now, or now that it has ended.
+  std::vector<UnfinishedFile> unfinished() const;
 
   /// Adds one look at each busy lane to the progress: the answer to "what limits this run?".
   void sample();
@@ -45,7 +51,8 @@ class Job {
   Task<Result<void>> work(Lane& lane, CancelToken cancel);
   Task<Result<void>> pour(Piece piece, Lane& lane);
   Task<Result<void>> settle(File& file, Result<void> poured);
-  Task<void> abandon_open_files();
+  Task<void> leave_open_files(std::optional<Error> why);
+  Task<void> leave(File& file, Kind why);
   Result<void> conclude(File& file, Result<StoredFile> stored);
   void start(File& file, CancelToken cancel);
   void restart(File& file);
@@ -55,6 +62,7 @@ class Job {
   const std::vector<const FileEntry*>& entries_;
   MemoryPlan plan_;
   Bytes part_size_;
+  Leftovers left_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::unique_ptr<File>> files_;
   std::deque<File*> waiting_;      ///< files with pieces not yet dealt

@@ -25,6 +25,7 @@ struct Progress {
   std::uint64_t retries = 0;
   std::uint64_t adopted_files = 0;  ///< of `done_files`: they lay there already and were found to be right
   Bytes adopted_bytes = 0;          ///< of `stored_bytes`
+  Bytes resumed_bytes = 0;          ///< of `stored_bytes`: an earlier run had stored them
   std::uint64_t samples[4] = {};  ///< lane samples by `Limit`, for "what limits this run"
 };
 

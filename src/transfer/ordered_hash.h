@@ -13,12 +13,23 @@ namespace hfpour {
 class OrderedHash {
  public:
   explicit OrderedHash(const FileEntry& file);
+  /// Goes on after the first `offset` bytes. False, and nothing is changed, when `hash` cannot be that of so many bytes.
+  bool resume(Bytes offset, ByteView hash);
 
   /// Waits until the byte at `offset` is the next one. Errors: the token's.
   Task<Result<void>> turn(Bytes offset, CancelToken cancel);
   Digest& digest() { return digest_; }
   /// `count` more bytes have been fed.
   void passed(Bytes count);
+  /// The bytes so far end a part: this is where another process could go on. The digest must not be lent now.
+  void mark() { marked_ = Mark{position_, digest_.save()}; }
+
+  struct Mark {
+    Bytes offset = 0;
+    Midstate hash;  ///< empty at the beginning of the file
+  };
+  /// The last place that was marked.
+  const Mark& marked() const { return marked_; }
 
   /// Compares with the hash of the listing. Errors: `integrity` with both digests. Once, at the end.
   Result<void> verify();
@@ -27,6 +38,7 @@ class OrderedHash {
   const FileEntry& file_;
   Digest digest_;
   Bytes position_ = 0;
+  Mark marked_;
   Condition moved_;
 };
 

@@ -23,13 +23,18 @@ struct PartState {
   std::string etag;                   ///< the store's receipt, verbatim; empty until acknowledged
 };
 
-/// The 32 lower-case hex digits of an ETag that looks like an MD5, whether it came with quotes, with `W/` or bare; nothing
-/// for any other ETag (contract s3 §4.3).
-inline std::optional<std::string> md5_in_etag(std::string_view etag) {
+/// An ETag for comparison: without `W/` and quotes, in lower case (contract s3 §4.3).
+inline std::string bare_etag(std::string_view etag) {
   if (etag.starts_with("W/")) etag.remove_prefix(2);
   if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') etag = etag.substr(1, etag.size() - 2);
-  if (etag.size() != 32 || !from_hex(etag)) return std::nullopt;
   return to_lower(etag);
+}
+
+/// The 32 hex digits of an ETag that looks like an MD5; nothing for any other ETag.
+inline std::optional<std::string> md5_in_etag(std::string_view etag) {
+  std::string bare = bare_etag(etag);
+  if (bare.size() != 32 || !from_hex(bare)) return std::nullopt;
+  return bare;
 }
 
 }  // namespace hfpour

@@ -140,13 +140,15 @@ Task<Result<void>> Pass::hash_file(CancelToken cancel) {
   for (Bytes at = range_.begin; at < range_.end;) {
     Result<void> ours = co_await file_.hash.turn(at, cancel);
     if (!ours) co_return ours;
-    Result<void> there = co_await wait_for_bite(Ring::Reader::hash, range_.end - at, cancel);
+    const Bytes end = file_.plan.range(file_.plan.number_at(at)).end;
+    Result<void> there = co_await wait_for_bite(Ring::Reader::hash, end - at, cancel);
     if (!there) co_return there;
-    const ByteView bite = ring.peek(Ring::Reader::hash, std::min(hash_bite, range_.end - at));
+    const ByteView bite = ring.peek(Ring::Reader::hash, std::min(hash_bite, end - at));
     co_await services_.hashers.feed(bite, file_.hash.digest());
     at += bite.size();
     ring.advance(Ring::Reader::hash, bite.size());
     file_.hash.passed(bite.size());
+    if (at == end && at < file_.plan.size && uploads()) file_.hash.mark();
   }
   co_return Result<void>();
 }
@@ -238,6 +240,7 @@ Task<Result<void>> Pass::judge(unsigned number, PartOutlet& outlet, Result<PartR
   part.etag = answer->etag;
   luck_.backoff.progress();
   services_.progress.stored_bytes += outlet.length();
+  services_.records.advanced();
   co_return Result<void>();
 }
 

@@ -26,6 +26,13 @@ struct PartReceipt {
   std::string etag;     ///< verbatim, as it must be given back
 };
 
+/// One part that the sink says it holds.
+struct HeldPart {
+  unsigned number = 0;  ///< from 1
+  Bytes size = 0;
+  std::string etag;  ///< as the sink writes it there, which may differ from the receipt in quotes
+};
+
 /// Port: a multipart destination. Nothing is visible under a file's name until `complete` or `put_object` succeeds, and
 /// then all of it is. Loop thread.
 class Sink {
@@ -39,6 +46,10 @@ class Sink {
   /// Sends one part, once: its bytes are gone when it fails, so the caller decides about another attempt.
   virtual Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
                                              Outlet& bytes, CancelToken cancel) = 0;
+
+  /// The parts of an upload that are there. Retried inside. Errors: `expired` when there is no such upload.
+  virtual Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id,
+                                                    CancelToken cancel) = 0;
 
   /// Makes the file visible. `parts` in ascending order; `expected_etag` is what a trustworthy store will call the
   /// object, empty when unknown. A doubtful answer is settled by looking at the object. Gives the object's ETag.

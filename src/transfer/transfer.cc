@@ -3,7 +3,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "base/text.h"
 #include "loop/deadline.h"
@@ -49,6 +52,40 @@ class RetainedOutlet final : public Outlet {
 Transfer::Transfer(const Services& services, const FileEntry& entry, PartPlan plan)
     : services_(services), entry_(entry), plan_(plan), hash_(entry), parts_(std::max(1U, plan.count())) {}
 
+void Transfer::resume(const Unfinished& left) {
+  const bool fits = left.parts.size() < plan_.count() && hash_.resume(left.hashed(), left.hash);
+  assert(fits);
+  if (!fits) return;
+  upload_id_ = left.upload_id;
+  for (unsigned number = 1; number <= left.parts.size(); ++number) {
+    const HashedPart& known = left.parts[number - 1];
+    PartState& part = parts_[number - 1];
+    part.xxh3 = known.xxh3;
+    part.received = true;
+    if (known.etag.empty()) {
+      missing_.push_back(number);
+      continue;
+    }
+    part.etag = known.etag;
+    if (const auto md5 = md5_in_etag(known.etag)) {
+      const std::optional<std::vector<std::byte>> bytes = from_hex(*md5);
+      std::copy(bytes->begin(), bytes->end(), part.md5.begin());
+      part.summed = true;
+    }
+    resumed_ += plan_.range(number).size();
+  }
+  services_.progress.stored_bytes += resumed_;
+  services_.progress.resumed_bytes += resumed_;
+}
+
+std::optional<Unfinished> Transfer::unfinished() const {
+  if (upload_id_.empty()) return std::nullopt;
+  Unfinished left{upload_id_, plan_.part_size, {}, hash_.marked().hash};
+  const std::size_t count = hash_.marked().offset / plan_.part_size;
+  for (std::size_t i = 0; i < count; ++i) left.parts.push_back(HashedPart{parts_[i].xxh3, parts_[i].etag});
+  return left;
+}
+
 Task<Result<void>> Transfer::pour(ByteRange stripe, Lane& lane, CancelToken cancel) {
   Result<void> begun = co_await begin(cancel);
   if (!begun) co_return begun;
@@ -56,7 +93,9 @@ Task<Result<void>> Transfer::pour(ByteRange stripe, Lane& lane, CancelToken canc
   Pass pass(services_, pass_file(), lane, stripe, Pass::Kind::first, luck);
   Result<void> passed = co_await pass.run(cancel);
   if (!passed) co_return passed;
-  Result<void> repaired = co_await repair(pass.failed_parts(), lane, luck, cancel);
+  std::vector<unsigned> again = std::exchange(missing_, {});
+  again.insert(again.end(), pass.failed_parts().begin(), pass.failed_parts().end());
+  Result<void> repaired = co_await repair(std::move(again), lane, luck, cancel);
   co_return repaired;
 }
 
@@ -73,6 +112,7 @@ Task<Result<void>> Transfer::begin(CancelToken cancel) {
   beginning_ = false;
   if (id) {
     upload_id_ = *id;
+    services_.records.advanced();
   } else {
     begin_error_ = id.error();
   }
@@ -168,6 +208,7 @@ Task<void> Transfer::abandon() {
   for (unsigned number = 1; number <= plan_.count(); ++number) {
     if (!parts_[number - 1].etag.empty()) services_.progress.stored_bytes -= plan_.range(number).size();
   }
+  services_.progress.resumed_bytes -= std::exchange(resumed_, 0);
 }
 
 /// MD5 of the parts' MD5s and their number (contract s3 §4.3); empty for a store whose ETags are something else.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,18 +11,28 @@
 #include "transfer/part_state.h"
 #include "transfer/pass.h"
 #include "transfer/services.h"
+#include "transfer/unfinished.h"
 
 namespace hfpour {
 
 /// One file on its way: begun, poured in one or more stripes, then finished or abandoned.
 ///
 ///     (fresh) ── pour ──► upload open ── pour … ──► all stripes poured ── finish ──► visible
-///                              └───────────── any failure ── abandon ──► nothing left behind
+///     (earlier run) ─ resume ─┘ │
+///                               └── any failure ──┬─ abandon ──► nothing left behind
+///                                                 └─ unfinished ──► for a later run
 ///
 /// `finish` is the gate: nothing is completed before byte count and hash are right. Loop thread.
 class Transfer {
  public:
   Transfer(const Services& services, const FileEntry& entry, PartPlan plan);
+
+  /// Goes on with what an earlier run left, which `Resumption` has found to be good. First of all; the first byte to be
+  /// poured is then the one at `left.hashed()`.
+  void resume(const Unfinished& left);
+
+  /// What a later run could go on with; nothing before the upload is begun.
+  std::optional<Unfinished> unfinished() const;
 
   /// Pours whole parts through `lane`; stripes of one file may run side by side on different lanes. The first one
   /// begins the upload. Parts whose upload failed are fetched again before it returns.
@@ -59,6 +70,8 @@ class Transfer {
   std::optional<Error> begin_error_;
   Condition begun_;
   unsigned retries_ = 0;
+  std::vector<unsigned> missing_;  ///< parts that an earlier run hashed, and that the store does not have
+  Bytes resumed_ = 0;              ///< stored by an earlier run
 };
 
 }  // namespace hfpour

@@ -57,3 +57,36 @@ TEST_CASE("digest: one that was moved goes on") {
   second.update(as_view("c"));
   CHECK(second.finish() == digest_of(DigestKind::sha256, "abc"));
 }
+
+TEST_CASE("digest: one that was saved at any byte goes on in another object") {
+  const std::string data = pattern(400);
+  for (const DigestKind kind : {DigestKind::sha256, DigestKind::sha1}) {
+    for (std::size_t cut = 0; cut <= data.size(); ++cut) {
+      Digest first(kind);
+      first.update(as_view(std::string_view(data).substr(0, cut)));
+      const Midstate saved = first.save();
+      CHECK(saved.size() <= 103);
+      std::optional<Digest> second = Digest::restore(kind, saved);
+      REQUIRE(second);
+      CHECK(second->length() == cut);
+      second->update(as_view(std::string_view(data).substr(cut)));
+      CHECK(second->finish() == digest_of(kind, data));
+    }
+  }
+}
+
+TEST_CASE("digest: bytes that are no saved digest are refused") {
+  Digest digest(DigestKind::sha256);
+  digest.update(as_view(pattern(100)));
+  const Midstate good = digest.save();
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    CHECK_FALSE(Digest::restore(DigestKind::sha256, ByteView(good).first(size)));
+  }
+  Midstate longer = good;
+  longer.push_back(std::byte{0});
+  CHECK_FALSE(Digest::restore(DigestKind::sha256, longer));
+  Midstate endless = good;
+  endless[32] = std::byte{0xff};  // 2^61 bytes and more: no SHA-2 of 64-bit lengths
+  CHECK_FALSE(Digest::restore(DigestKind::sha256, endless));
+  CHECK_FALSE(Digest::restore(DigestKind::sha1, good));
+}

@@ -117,6 +117,14 @@ class Store(Server):
         found = self.state()["uploads"]
         return list(found.values()) if isinstance(found, dict) else found
 
+    def orphans(self):
+        """The open uploads that no checkpoint claims: nobody would ever go on with them."""
+        claimed = set()
+        for key in self.objects():
+            if key.endswith("/.hfpour/checkpoint.json"):
+                claimed |= {one["upload"] for one in json.loads(self.body(key)).get("unfinished", ())}
+        return [upload for upload in self.uploads() if upload["id"] not in claimed]
+
     def journal(self):
         """Each time a key became visible, in order."""
         return self.state()["journal"]

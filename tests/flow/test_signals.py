@@ -29,13 +29,18 @@ def begin(pour, *more):
     return pour.start("hf://me/model", DESTINATION, *more)
 
 
-def begin_and_hold(hub, store, pour, *more):
-    """A run whose other files are all in the bucket while `held.bin` hangs in its middle."""
+def begin_and_hold(hub, store, pour, *more, at=PART + 1000):
+    """A run whose other files are all in the bucket while `held.bin` hangs: with the parts before `at` in the store."""
     hub.repo("me/model", MODEL)
-    hub.fault("stall", path="held.bin", at_offset=PART + 1000, count=-1)
+    hub.fault("stall", path="held.bin", at_offset=at, count=-1)
     running = begin(pour, *more)
     keys = {BASE + path for path in FINISHED}
-    wait_until(lambda: keys <= {entry["key"] for entry in store.journal()} and store.uploads())
+
+    def ready():
+        uploads = store.uploads()
+        return (keys <= {entry["key"] for entry in store.journal()} and len(uploads) == 1
+                and len(uploads[0]["parts"]) >= at // PART)
+    wait_until(ready)
     return running
 
 
@@ -52,7 +57,7 @@ def wait_for_stall(store, op):
     assert store.admin(f"wait?event=stalled&op={op}&count=1&timeout_s=20")["ok"]
 
 
-def check_second_run(hub, store, pour):
+def check_second_run(hub, store, pour, kept=PART):
     """It fetches only what the first did not finish, and leaves nothing but the model and its manifest."""
     hub.reset()
     result = pour("hf://me/model", DESTINATION)
@@ -60,7 +65,7 @@ def check_second_run(hub, store, pour):
     check_bucket(store, BASE, MODEL)
     seen = hub.counters()
     assert set(seen["bytes"]) == {"models/me/model/held.bin"}
-    assert seen["bytes"]["models/me/model/held.bin"] <= len(HELD["held.bin"])
+    assert seen["bytes"]["models/me/model/held.bin"] == len(HELD["held.bin"]) - kept
     assert set(seen["resolves"]) == {"models/me/model/held.bin"}
 
 
@@ -70,12 +75,20 @@ def test_a_signal_in_mid_pour_saves_what_is_done(hub, store, pour, number, statu
     running = begin_and_hold(hub, store, pour, *lanes)
     result = end(running, number)
     assert result.exit == status, result.stderr
-    assert store.uploads() == []
     assert set(store.objects()) == {BASE + path for path in FINISHED} | {CHECKPOINT}
     checkpoint = json.loads(store.body(CHECKPOINT))
+    assert [(one["path"], one["upload"]) for one in checkpoint["unfinished"]] == [("held.bin", store.uploads()[0]["id"])]
     assert checkpoint["complete"] is False
     assert {entry["path"] for entry in checkpoint["files"]} == set(FINISHED)
     check_second_run(hub, store, pour)
+
+
+@SIGNALS
+def test_an_upload_without_a_part_is_dropped(hub, store, pour, number, status):
+    result = end(begin_and_hold(hub, store, pour, at=1000), number)
+    assert result.exit == status, result.stderr
+    assert store.uploads() == [] and "unfinished" not in json.loads(store.body(CHECKPOINT))
+    check_second_run(hub, store, pour, kept=0)
 
 
 def test_json_tells_of_the_signal(hub, store, pour):
@@ -97,7 +110,7 @@ def test_after_a_signal_a_third_run_has_nothing_to_do(hub, store, pour):
 
 @SIGNALS
 def test_a_second_signal_leaves_at_once(hub, store, pour, number, status):
-    running = begin_and_hold(hub, store, pour)
+    running = begin_and_hold(hub, store, pour, at=1000)
     store.fault("stall", op="AbortMultipartUpload", count=-1)
     running.signal(number)
     wait_for_stall(store, "AbortMultipartUpload")
@@ -108,11 +121,20 @@ def test_a_second_signal_leaves_at_once(hub, store, pour, number, status):
 
 
 def test_a_store_that_hangs_cannot_hold_the_end_up(hub, store, pour):
-    running = begin_and_hold(hub, store, pour)
+    running = begin_and_hold(hub, store, pour, at=1000)
     store.fault("stall", op="AbortMultipartUpload", count=-1)
     result = end(running, signal.SIGTERM)
     assert result.exit == 143, result.stderr
     assert "held.bin" in result.stderr  # whose upload could not be dropped
+    store.admin("release", {})
+
+
+def test_a_checkpoint_that_hangs_cannot_hold_the_end_up(hub, store, pour):
+    running = begin_and_hold(hub, store, pour)
+    store.fault("stall", op="PutObject", key=CHECKPOINT, count=-1)
+    result = end(running, signal.SIGTERM)
+    assert result.exit == 143, result.stderr
+    assert "checkpoint could not be written" in result.stderr
     store.admin("release", {})
 
 
@@ -149,7 +171,7 @@ def test_a_signal_while_the_store_hangs(hub, store, pour, op):
     assert MANIFEST not in store.objects()
     store.admin("release", {})
     if op != "CreateMultipartUpload":  # one that was asked for and not answered may come to be
-        wait_until(lambda: store.uploads() == [], timeout=5)
+        wait_until(lambda: store.orphans() == [], timeout=5)
 
 
 def test_a_kill_in_mid_pour_and_a_new_run(hub, store, pour):

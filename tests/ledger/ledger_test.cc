@@ -171,7 +171,7 @@ TEST_CASE("ledger: a sealed run is found again with two requests") {
   LedgerBench bench;
   const Record a = record_of("b/a", "one");
   const Record b = record_of("a", "two");
-  bench.ledger.begin(wanted, commit, {a});
+  bench.ledger.begin(wanted, commit, {a}, {});
   bench.ledger.stored(b.file, b.stored);
   CHECK(bench.loop.run(bench.ledger.save_checkpoint(CancelToken())).has_value());
   CHECK(bench.store.objects.contains(checkpoint_name));
@@ -194,7 +194,7 @@ TEST_CASE("ledger: a sealed run is found again with two requests") {
 TEST_CASE("ledger: after a killed run the checkpoint is read") {
   LedgerBench bench;
   const Record a = record_of("a", "one");
-  bench.ledger.begin(wanted, commit, {});
+  bench.ledger.begin(wanted, commit, {}, {});
   bench.ledger.stored(a.file, a.stored);
   CHECK(bench.loop.run(bench.ledger.save_checkpoint(CancelToken())).has_value());
   bench.store.listed = {listed(a)};
@@ -244,7 +244,7 @@ TEST_CASE("ledger: trouble with the store is no empty place") {
 TEST_CASE("ledger: a checkpoint is written now and then, and only when something is new") {
   LedgerBench bench;
   const Record a = record_of("a", "one");
-  bench.ledger.begin(wanted, commit, {});
+  bench.ledger.begin(wanted, commit, {}, {});
   const auto store_a = [&bench, &a] { bench.ledger.stored(a.file, a.stored); };
   const Result<void> kept =
       bench.loop.run(keep_for(bench.ledger, bench.loop.reactor, Millis(60'000), store_a));
@@ -258,7 +258,7 @@ TEST_CASE("ledger: a checkpoint is written now and then, and only when something
 TEST_CASE("ledger: a checkpoint that cannot be written is tried again") {
   LedgerBench bench;
   const Record a = record_of("a", "one");
-  bench.ledger.begin(wanted, commit, {});
+  bench.ledger.begin(wanted, commit, {}, {});
   bench.ledger.stored(a.file, a.stored);
   bench.store.failing = Error(Kind::unavailable, "HTTP 503");
   const auto mend = [&bench] { bench.store.failing.reset(); };
@@ -273,7 +273,7 @@ TEST_CASE("ledger: a file stored while the checkpoint is on its way is in the ne
   LedgerBench bench;
   const Record a = record_of("a", "one");
   const Record b = record_of("b", "two");
-  bench.ledger.begin(wanted, commit, {});
+  bench.ledger.begin(wanted, commit, {}, {});
   bench.ledger.stored(a.file, a.stored);
   bench.store.during_put = [&bench, &b] { bench.ledger.stored(b.file, b.stored); };
   CHECK(bench.loop.run(bench.ledger.save_checkpoint(CancelToken())).has_value());
@@ -287,11 +287,44 @@ TEST_CASE("ledger: a file stored while the checkpoint is on its way is in the ne
 TEST_CASE(
     "ledger: a manifest that cannot be written is an error, a checkpoint left behind is none") {
   LedgerBench bench;
-  bench.ledger.begin(wanted, commit, {});
+  bench.ledger.begin(wanted, commit, {}, {});
   bench.store.failing_remove = Error(Kind::forbidden, "AccessDenied");
   CHECK(bench.loop.run(bench.ledger.seal(CancelToken())).has_value());
   bench.store.failing = Error(Kind::forbidden, "AccessDenied");
   const Result<void> sealed = bench.loop.run(bench.ledger.seal(CancelToken()));
   REQUIRE_FALSE(sealed.has_value());
   CHECK(sealed.error().sentence.starts_with("writing the manifest: "));
+}
+
+TEST_CASE("ledger: what is unfinished is in every checkpoint, and in no manifest") {
+  LedgerBench bench;
+  UnfinishedFile one{record_of("large", "one").file, Unfinished{"id 1", 16, {}, {}}};
+  const auto noted = [&bench] {
+    const auto found = bench.look();
+    REQUIRE(found);
+    REQUIRE(found->checkpoint.has_value());
+    return found->checkpoint->unfinished;
+  };
+  // Before anything is known of this run, that of an earlier one stays noted.
+  bench.ledger.begin(wanted, commit, {}, {one});
+  bench.ledger.advanced();
+  CHECK(bench.loop.run(bench.ledger.save_checkpoint(CancelToken())).has_value());
+  REQUIRE(noted().size() == 1);
+  CHECK(noted()[0].upload.upload_id == "id 1");
+
+  one.upload.upload_id = "id 2";
+  bench.ledger.follow([&one] { return std::vector<UnfinishedFile>{one}; });
+  CHECK(bench.loop.run(bench.ledger.save_checkpoint(CancelToken())).has_value());
+  CHECK(noted()[0].upload.upload_id == "id 1");  // nothing was new
+  bench.ledger.advanced();
+  CHECK(bench.loop.run(bench.ledger.save_checkpoint(CancelToken())).has_value());
+  CHECK(noted()[0].upload.upload_id == "id 2");
+
+  bench.ledger.rest({});
+  CHECK(bench.loop.run(bench.ledger.save_checkpoint(CancelToken())).has_value());
+  CHECK(noted().empty());
+
+  bench.ledger.rest({one});
+  CHECK(bench.loop.run(bench.ledger.seal(CancelToken())).has_value());
+  CHECK(bench.store.objects.at(manifest_name).find("id 2") == std::string::npos);
 }

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "base/text.h"
 #include "support/data.h"
 
 using namespace hfpour;
@@ -208,4 +209,61 @@ TEST_CASE("manifest: 100,000 files cost megabytes, not hundreds of them") {
 #endif
   (void)before;
   (void)after;
+}
+
+namespace {
+
+/// Notes of two files on their way, as a checkpoint has them.
+Manifest checkpoint_of_two() {
+  Manifest manifest = manifest_of({"done.bin"});
+  manifest.complete = false;
+  for (const std::string path : {"a \"b\".bin", "z"}) {
+    UnfinishedFile one;
+    one.file = FileEntry{path, 100, hash_of(path == "z" ? HashKind::git_blob : HashKind::sha256, path)};
+    one.upload.upload_id = "2~\u00e4/+=" + path;
+    one.upload.part_size = 16;
+    one.upload.parts = {HashedPart{xxh3_of("1"), "\"etag\""}, HashedPart{xxh3_of("2"), ""}};
+    one.upload.hash = Digest(DigestKind::sha256).save();
+    manifest.unfinished.push_back(std::move(one));
+  }
+  return manifest;
+}
+
+}  // namespace
+
+TEST_CASE("manifest: unfinished files are read again as they were written") {
+  const Manifest manifest = checkpoint_of_two();
+  const Result<Manifest> read = read_manifest(write_manifest(manifest));
+  REQUIRE(read.has_value());
+  CHECK(read->files.size() == 1);
+  REQUIRE(read->unfinished.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const UnfinishedFile& wrote = manifest.unfinished[i];
+    const UnfinishedFile& found = read->unfinished[i];
+    CHECK(found.file.path == wrote.file.path);
+    CHECK(found.file.size == wrote.file.size);
+    CHECK(found.file.hash == wrote.file.hash);
+    CHECK(found.upload.upload_id == wrote.upload.upload_id);
+    CHECK(found.upload.part_size == wrote.upload.part_size);
+    CHECK(found.upload.hash == wrote.upload.hash);
+    REQUIRE(found.upload.parts.size() == 2);
+    CHECK(found.upload.parts[0].xxh3 == wrote.upload.parts[0].xxh3);
+    CHECK(found.upload.parts[0].etag == "\"etag\"");
+    CHECK(found.upload.parts[1].etag.empty());
+  }
+  CHECK(write_manifest(*read) == write_manifest(manifest));
+}
+
+TEST_CASE("manifest: notes of unfinished files that are cut or lack a field are refused") {
+  const std::string text = write_manifest(checkpoint_of_two());
+  for (std::size_t size = 0; size + 2 < text.size(); ++size) CHECK_FALSE(read_manifest(text.substr(0, size)).has_value());
+  const std::string xxh3 = to_hex(ByteView(xxh3_of("2")));
+  const std::vector<std::pair<std::string, std::string>> damages = {
+      {"\"upload\"", "\"uplaod\""},         {"\"midstate\": \"6", "\"midstate\": \"x"}, {",\"" + xxh3 + "\",\"\"", ",\"" + xxh3 + "\""},
+      {"\"" + xxh3 + "\"", "\"" + xxh3 + "0\""}, {"\"unfinished\": [", "\"unfinished\": 7, \"x\": ["},
+      {"\"part_size\": 16", "\"part_size\": -1"}};
+  for (const auto& [from, to] : damages) {
+    CAPTURE(from);
+    CHECK_FALSE(read_manifest(with(text, from, to)).has_value());
+  }
 }

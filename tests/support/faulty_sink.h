@@ -29,6 +29,8 @@ class FaultySink final : public Sink {
   unsigned complete_failures = 0;
   Error complete_error{Kind::expired, "NoSuchUpload"};
   unsigned abort_failures = 0;
+  unsigned parts_failures = 0;
+  Error parts_error{Kind::forbidden, "AccessDenied"};
   unsigned put_object_failures = 0;
   Error put_object_error{Kind::unavailable, "HTTP 503"};
   /// Told before and after whatever happens, with the operation's name.
@@ -60,6 +62,13 @@ class FaultySink final : public Sink {
     if (broken) co_return error;
     if (receipt && spend(wrong_etags)) receipt->etag = "\"00000000000000000000000000000000\"";
     co_return receipt;
+  }
+
+  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
+    on_event("parts");
+    if (spend(parts_failures)) co_return parts_error;
+    Result<std::vector<HeldPart>> held = co_await inner_.parts(file, upload_id, cancel);
+    co_return held;
   }
 
   Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,

@@ -49,6 +49,22 @@ class MemorySink final : public Sink {
     co_return receipt;
   }
 
+  Task<Result<std::vector<HeldPart>>> parts(const FileEntry&, const std::string& upload_id, CancelToken cancel) override {
+    co_await weather_.pass(cancel);
+    if (cancel.cancelled()) co_return cancel.error();
+    const auto upload = uploads.find(upload_id);
+    if (upload == uploads.end()) co_return Error(Kind::expired, "NoSuchUpload");
+    std::vector<HeldPart> held;
+    for (const auto& [number, bytes] : upload->second.parts) {
+      const std::string etag = to_hex(ByteView(md5_of(bytes)));
+      held.push_back(HeldPart());
+      held.back().number = number;
+      held.back().size = bytes.size();
+      held.back().etag = etag;
+    }
+    co_return held;
+  }
+
   Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
                                      const std::vector<PartReceipt>& parts,
                                      const std::string& expected_etag,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "support/memory_source.h"
 #include "support/test_loop.h"
 #include "transfer/job.h"
+#include "transfer/resumption.h"
 #include "transfer/services.h"
 
 namespace hfpour::testing {
@@ -27,6 +29,8 @@ class NotedRecords final : public Records {
   void stored(const FileEntry& file, StoredFile facts) override {
     files.push_back(NotedFile{file, std::move(facts)});
   }
+  void advanced() override { ++advances; }
+  unsigned advances = 0;
   std::vector<NotedFile> files;
 };
 
@@ -72,7 +76,7 @@ class PourBench {
     return *entries.back();
   }
 
-  /// Pours all files that were added.
+  /// Pours all files that were added, those in `left` from where they were.
   Result<void> pour(unsigned lanes, Bytes ring, Bytes part, CancelToken cancel = CancelToken()) {
     std::vector<const FileEntry*> files;
     for (const auto& entry : entries) files.push_back(entry.get());
@@ -81,18 +85,25 @@ class PourBench {
     plan.ring_bytes = ring;
     Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, ring);
     if (!pool) return pool.error();
-    Job job(services, files, plan, part, **pool);
+    Resumption resumption(services, files, std::move(left), part);
+    Result<Leftovers> known = loop.run(resumption.run(CancelToken()));
+    if (!known) return known.error();
+    Job job(services, files, plan, part, **pool, *std::move(known));
     Result<void> done = loop.run(job.run(cancel));
+    left = job.unfinished();
     job.sample();
     for (const std::uint64_t count : progress.samples) lanes_busy_after += count;
     return done;
   }
 
-  /// What must hold after every job, however it ended: nothing is left open, nothing wrong was
-  /// seen.
+  /// What must hold after every job, however it ended: nothing is left open that a later one could not go on with, nothing
+  /// wrong was seen.
   bool tidy() const {
-    return memory_sink.uploads.empty() && memory_sink.wrong.empty() && memory_source.open() == 0 &&
-           lanes_busy_after == 0;
+    std::set<std::string> open;
+    std::set<std::string> claimed;
+    for (const auto& [id, upload] : memory_sink.uploads) open.insert(id);
+    for (const UnfinishedFile& one : left) claimed.insert(one.upload.upload_id);
+    return open == claimed && memory_sink.wrong.empty() && memory_source.open() == 0 && lanes_busy_after == 0;
   }
   /// Every file is in the bucket and recorded, and the counters say so.
   bool all_there() const {
@@ -118,6 +129,7 @@ class PourBench {
                     observer,     progress, random, true, RetryPolicy()};
   std::vector<std::unique_ptr<FileEntry>> entries;
   std::vector<std::string> contents;
+  std::vector<UnfinishedFile> left;    ///< what the last job left for another one
   std::uint64_t lanes_busy_after = 0;  ///< lanes that a finished job still calls busy
 };
 

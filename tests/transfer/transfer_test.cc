@@ -41,6 +41,9 @@ class SpoilingSink final : public Sink {
     Result<PartReceipt> receipt = co_await inner_.put_part(file, upload_id, number, bytes, cancel);
     co_return receipt;
   }
+  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
+    return inner_.parts(file, upload_id, cancel);
+  }
   Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
                                      const std::vector<PartReceipt>& parts,
                                      const std::string& expected_etag,
