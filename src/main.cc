@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Wiring and nothing more: read the options, make what a run needs, run it, say how it ended.
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 
@@ -18,6 +20,7 @@
 #include "cli/pipe_options.h"
 #include "cli/report.h"
 #include "cli/termination.h"
+#include "loop/deadline.h"
 #include "loop/signals.h"
 #include "run/pipe_command.h"
 #include "run/run.h"
@@ -94,7 +97,12 @@ int pour(const cli::Options& options, const run::Settings& settings, Signals& si
   });
 
   run::Run run(settings, reactor, console, progress, random);
-  const Result<void> done = reactor.run(run.go(stop.token()));
+  std::optional<Deadline> deadline;
+  if (settings.deadline.count() > 0) {
+    deadline.emplace(reactor, settings.deadline, stop.token(),
+                     Error(Kind::cancelled, fmt::format("the deadline of {} is over", cli::format_duration(settings.deadline))));
+  }
+  const Result<void> done = reactor.run(run.go(deadline ? deadline->token() : stop.token()));
 
   cli::Outcome outcome = run.outcome();
   outcome.took = std::chrono::duration_cast<Millis>(clock.now() - begun);
@@ -104,7 +112,11 @@ int pour(const cli::Options& options, const run::Settings& settings, Signals& si
   if (!done) {
     outcome.status = cli::Status::failed;
     outcome.error = done.error();
-    outcome.exit = stopped_by != 0 ? 128 + stopped_by : cli::exit_status(done.error().kind);
+    // Only two things cancel a whole run.
+    const bool late = done.error().kind == Kind::cancelled && stopped_by == 0;
+    outcome.exit = stopped_by != 0 ? 128 + stopped_by
+                   : late          ? static_cast<int>(cli::ExitStatus::deadline)
+                                   : cli::exit_status(done.error().kind);
   }
   console.finish(outcome);
   return conclude(options, std::move(outcome), report);

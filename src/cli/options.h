@@ -108,6 +108,9 @@ struct Options {
 
   std::chrono::seconds retry_for = std::chrono::minutes(5);  ///< without progress, until a failure is final
 
+  std::chrono::seconds deadline{0};  ///< of the whole run; 0: none
+  std::chrono::seconds gc_after = std::chrono::hours(24);  ///< age from which on an upload that nobody claims is dropped
+
   bool refresh = false;  ///< ask the Hub even when the manifest says the model is there
   bool dry_run = false;
   bool json = false;     ///< the result on stdout as JSON

@@ -141,6 +141,20 @@ Result<void> set_retry_for(Options& options, const Given& given) {
   return {};
 }
 
+Result<void> set_deadline(Options& options, const Given& given) {
+  const std::optional<std::chrono::seconds> time = parse_duration(given.text);
+  if (!time || time->count() == 0) return refused(given, "write a whole number and s, m, h or d, such as 2h");
+  options.deadline = *time;
+  return {};
+}
+
+Result<void> set_gc_after(Options& options, const Given& given) {
+  const std::optional<std::chrono::seconds> age = parse_duration(given.text);
+  if (!age) return refused(given, "write a whole number and s, m, h or d, such as 24h");
+  options.gc_after = *age;
+  return {};
+}
+
 std::string nothing(const Options&) {
   return "";
 }
@@ -153,7 +167,7 @@ std::string shown_memory(const Options& options) {
 using O = Options;
 using G = Given;
 
-constexpr std::array<Setting, 25> table = {{
+constexpr std::array<Setting, 27> table = {{
     {"endpoint-url", "URL", "the S3 endpoint (required)",
      "S3_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL",
      [](O& o, const G& g) { return set_address(o.endpoint_url, g); }, nothing},
@@ -201,6 +215,9 @@ constexpr std::array<Setting, 25> table = {{
      [](const O& o) { return word_of(o.upload_check, upload_checks); }},
     {"retry-for", "TIME", "how long to try again without progress", "", set_retry_for,
      [](const O& o) { return std::to_string(o.retry_for.count() / 60) + "m"; }},
+    {"deadline", "TIME", "end after that with what is done kept, status 10: 90m, 12h", "", set_deadline, nothing},
+    {"gc-after", "AGE", "drop open uploads of this place that no run claims and that are older", "", set_gc_after,
+     [](const O& o) { return std::to_string(o.gc_after.count() / 3600) + "h"; }},
     {"refresh", "", "ask the Hub even when the model is there", "",
      [](O& o, const G& g) { return set_switch(o.refresh, g); }, nothing},
     {"dry-run", "", "show what would be poured, write nothing", "",

@@ -109,8 +109,8 @@ class Command {
   int gc() {
     bool said = true;
     std::uint64_t dropped = 0;
-    Gc command(settings_, world(), [this, &said, &dropped](const Gc::Found& found) {
-      dropped += found.dropped ? 1 : 0;
+    Gc command(settings_, world(), [this, &said, &dropped](const Sweep::Found& found) {
+      dropped += found.idle ? 1 : 0;
       said = said && std::fputs(line_of(found).c_str(), stdout) >= 0;
     });
     const Result<void> done = reactor_.run(command.go(stop_.token()));
@@ -126,8 +126,8 @@ class Command {
   }
 
  private:
-  std::string line_of(const Gc::Found& found) const {
-    const std::string_view what = !found.dropped ? "kept" : settings_.dry_run ? "would drop" : "dropped";
+  std::string line_of(const Sweep::Found& found) const {
+    const std::string_view what = !found.idle ? "kept" : settings_.dry_run ? "would drop" : "dropped";
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(clock_.wall() - found.last).count();
     if (options_.json) {
       return fmt::format("{{\"uri\": {}, \"age_seconds\": {}, \"action\": \"{}\"}}\n", json_quote(found.uri), age, what);

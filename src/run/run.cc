@@ -3,13 +3,14 @@
 
 #include <fmt/core.h>
 
-#include <unordered_set>
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/text.h"
 #include "hub/file_source.h"
 #include "loop/deadline.h"
 #include "loop/task_group.h"
+#include "run/sweep.h"
 #include "run/wiring.h"
 #include "s3/multipart_sink.h"
 #include "s3/object_source.h"
@@ -18,6 +19,7 @@ namespace hfpour::run {
 namespace {
 
 constexpr Millis tick_interval{200};
+constexpr Millis sweep_deadline{20'000};  ///< nothing waits longer for it
 constexpr Millis save_deadline{2'500};  ///< with the aborts before it inside the 10 s of a SIGTERM
 
 }  // namespace
@@ -235,6 +237,10 @@ Task<Result<void>> Run::adopt_and_pour(Work& work, const MemoryPlan& plan, const
 
 Task<Result<void>> Run::resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services, const RingPool& pool,
                                         CancelToken cancel) {
+  std::vector<std::string> claimed;
+  for (const UnfinishedFile& one : work.left) claimed.push_back(one.upload.upload_id);
+  Result<void> swept = co_await sweep(std::move(claimed), cancel);
+  if (!swept) co_return swept;
   Resumption resumption(services, work.to_pour, std::move(work.left), settings_.part_size);
   Result<Leftovers> left = co_await resumption.run(cancel);
   if (!left) co_return left.error();
@@ -250,6 +256,30 @@ Task<Result<void>> Run::resume_and_pour(Work& work, const MemoryPlan& plan, cons
   ledger_.rest(job.unfinished());
   job_ = nullptr;
   co_return done;
+}
+
+/// Uploads of this place that no run claims, because it was killed before it could note them, are billed for ever.
+Task<Result<void>> Run::sweep(std::vector<std::string> claimed, CancelToken cancel) {
+  Deadline deadline(reactor_, sweep_deadline, cancel);
+  Sweep sweep(bucket_, console_);
+  Result<std::vector<s3::ListedUpload>> open = co_await sweep.list(settings_.base, deadline.token());
+  if (cancel.cancelled()) co_return cancel.error();
+  if (!open) {
+    // Not everybody may list them, and nothing depends on it.
+    if (console_.tracing()) console_.trace("open uploads are not looked for: " + open.error().describe());
+    co_return Result<void>();
+  }
+  std::size_t dropped = 0;
+  for (s3::ListedUpload& upload : *open) {
+    if (std::ranges::find(claimed, upload.upload_id) != claimed.end()) continue;
+    const Result<std::optional<Sweep::Found>> settled =
+        co_await sweep.settle(std::move(upload), settings_.gc_after, false, deadline.token());
+    if (!settled) break;
+    if (settled->has_value() && (*settled)->idle) ++dropped;
+  }
+  if (dropped > 0) console_.remark(fmt::format("dropped {} that an earlier run had left open", cli::plural(dropped, "upload")));
+  if (cancel.cancelled()) co_return cancel.error();
+  co_return Result<void>();
 }
 
 /// Looks at the lanes and shows the progress, five times a second.

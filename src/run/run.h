@@ -55,6 +55,7 @@ class Run {
                                     const RingPool& pool, CancelSource& beside, CancelToken cancel);
   Task<Result<void>> resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services, const RingPool& pool,
                                      CancelToken cancel);
+  Task<Result<void>> sweep(std::vector<std::string> claimed, CancelToken cancel);
   Task<Result<void>> keep_ticking(CancelToken cancel);
   Task<Result<void>> move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<Result<void>> save_what_is_done();

@@ -161,6 +161,8 @@ Result<Settings> check(const cli::Options& options) {
   settings.check_md5 = options.upload_check == cli::UploadCheck::md5;
   settings.refresh = options.refresh;
   settings.patience.patience = options.retry_for;
+  settings.deadline = options.deadline;
+  settings.gc_after = options.gc_after;
   settings.dry_run = options.dry_run;
   return settings;
 }

@@ -27,6 +27,8 @@ struct Settings {
   std::string hub_ca;    ///< certificates to trust; empty: the system's
   std::string store_ca;
   RetryPolicy patience;
+  std::chrono::seconds deadline{0};  ///< 0: none
+  std::chrono::seconds gc_after{0};  ///< age from which on an upload that nobody claims is dropped
   Bytes memory = 0;
   unsigned lanes = 0;
   Bytes part_size = 0;
