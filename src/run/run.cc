@@ -210,8 +210,10 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   s3::ObjectSource readback(bucket_, settings_.base);
   s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit},
                          settings_.check_md5);
+  Pace pace(plan.lanes, console_, progress_);
   const auto services_with = [&](Source& from) {
-    return Services{reactor_, hashers, from, sink, ledger_, console_, progress_, random_, settings_.check_md5, settings_.patience};
+    return Services{reactor_, hashers,   from, sink, ledger_, console_, progress_,
+                    random_,  pace, settings_.check_md5, settings_.patience};
   };
   const Services checking = services_with(readback);
   const Services pouring = services_with(source);

@@ -74,7 +74,7 @@ Task<Result<void>> Job::run(CancelToken cancel) {
   if (!planned) co_return planned;
   {
     TaskGroup group(services_.reactor.ready(), cancel);
-    for (const auto& lane : lanes_) group.spawn(work(*lane, group.token()));
+    for (unsigned i = 0; i < lanes_.size(); ++i) group.spawn(work(i, group.token()));
     Result<void> joined = co_await group.join();
     if (!joined) gravest_ = joined.error();
     std::optional<Error> why = gravest_;
@@ -154,10 +154,11 @@ std::optional<Job::Piece> Job::take_piece() {
   return Piece{&file, range};
 }
 
-Task<Result<void>> Job::work(Lane& lane, CancelToken cancel) {
+Task<Result<void>> Job::work(unsigned index, CancelToken cancel) {
+  Lane& lane = *lanes_[index];
   while (unfinished_ > 0) {
     if (cancel.cancelled()) co_return cancel.error();
-    const std::optional<Piece> piece = take_piece();
+    const std::optional<Piece> piece = index < services_.pace.allowed() ? take_piece() : std::nullopt;
     if (!piece) {
       co_await changed_.wait(cancel);
       continue;
@@ -261,6 +262,8 @@ void Job::restart(File& file) {
 }
 
 void Job::sample() {
+  services_.pace.look(services_.reactor.clock().now());
+  changed_.notify();  // there may be room for one more lane
   const bool idle_lanes = std::ranges::any_of(lanes_, [](const auto& lane) { return !lane->busy; });
   for (const auto& lane : lanes_) {
     if (!lane->busy) continue;

@@ -36,7 +36,7 @@ class Job {
   /// What a later run could go on with if this one ended now, or now that it has ended.
   std::vector<UnfinishedFile> unfinished() const;
 
-  /// Adds one look at each busy lane to the progress: the answer to "what limits this run?".
+  /// Adds one look at each busy lane to the progress: the answer to "what limits this run?". Sets the pace.
   void sample();
 
  private:
@@ -48,7 +48,7 @@ class Job {
 
   Result<void> plan_files();
   std::optional<Piece> take_piece();
-  Task<Result<void>> work(Lane& lane, CancelToken cancel);
+  Task<Result<void>> work(unsigned index, CancelToken cancel);
   Task<Result<void>> pour(Piece piece, Lane& lane);
   Task<Result<void>> settle(File& file, Result<void> poured);
   Task<void> leave_open_files(std::optional<Error> why);

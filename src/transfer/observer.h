@@ -23,6 +23,7 @@ struct Progress {
   std::uint64_t total_files = 0;
   std::uint64_t done_files = 0;
   std::uint64_t retries = 0;
+  std::uint64_t throttled = 0;      ///< of `retries`: the other side asked to slow down
   std::uint64_t adopted_files = 0;  ///< of `done_files`: they lay there already and were found to be right
   Bytes adopted_bytes = 0;          ///< of `stored_bytes`
   Bytes resumed_bytes = 0;          ///< of `stored_bytes`: an earlier run had stored them

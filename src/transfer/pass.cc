@@ -180,6 +180,8 @@ Task<Result<void>> Pass::send(CancelToken cancel) {
   for (unsigned number = file_.plan.number_at(range_.begin); number <= last; ++number) {
     Result<void> free = co_await wait_to_send(answers.token());
     if (!free) break;
+    Result<void> allowed = co_await services_.pace.begin_upload(answers.token());
+    if (!allowed) break;
     giving_ = number;
     ++under_way_;
     answers.spawn(send_part(number, answers.token()));
@@ -206,6 +208,7 @@ Task<Result<void>> Pass::wait_to_send(CancelToken cancel) {
 Task<Result<void>> Pass::send_part(unsigned number, CancelToken cancel) {
   PartOutlet outlet(*this, number);
   Result<PartReceipt> answer = co_await services_.sink.put_part(file_.entry, file_.upload_id, number, outlet, cancel);
+  services_.pace.upload_ended();
   Result<void> judged = co_await judge(number, outlet, std::move(answer), cancel);
   --under_way_;
   answered_.notify();
@@ -270,6 +273,7 @@ Result<void> Pass::note_failure(unsigned number, Error error) {
   failed_.push_back(number);
   ++file_.retries;
   ++services_.progress.retries;
+  if (error.kind == hfpour::Kind::throttled) ++services_.progress.throttled;
   services_.observer.retrying(RetryFacts{name_of(number), std::move(error), luck_.backoff.failures(), *delay});
   return {};
 }

@@ -7,6 +7,7 @@ Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, R
   const std::optional<Millis> delay = backoff.after(error);
   if (!delay) co_return error;
   ++of.progress.retries;
+  if (error.kind == Kind::throttled) ++of.progress.throttled;
   of.observer.retrying(RetryFacts{std::move(what), std::move(error), backoff.failures(), *delay});
   co_await of.reactor.sleep(*delay, cancel);
   if (cancel.cancelled()) co_return cancel.error();

@@ -6,6 +6,7 @@
 #include "digest/hash_workers.h"
 #include "loop/reactor.h"
 #include "transfer/observer.h"
+#include "transfer/pace.h"
 #include "transfer/records.h"
 #include "transfer/sink.h"
 #include "transfer/source.h"
@@ -22,6 +23,7 @@ struct Services {
   Observer& observer;
   Progress& progress;
   Random& random;
+  Pace& pace;
   bool check_md5 = true;  ///< compare each part's ETag with the MD5 of what was sent
   RetryPolicy patience;   ///< with the uploads of one stripe
 };

@@ -7,8 +7,8 @@ import subprocess
 import urllib.parse
 
 import pytest
-from store_support import (ALWAYS, PLACES, fails, fired, model, own, pours, run, settled)  # noqa: F401  (a fixture)
-from support import BUCKET, Store
+from store_support import (ALWAYS, PART, PLACES, fails, fired, model, own, pours, run, settled)  # noqa: F401  (a fixture)
+from support import BUCKET, MIB, Store, data
 
 # ---- clock and region
 
@@ -108,6 +108,20 @@ def test_connections_that_close_after_every_answer(model, store, pour, how):
 def test_a_throttled_store(model, store, pour):
     store.fault("throttle", per_second=8, burst=2)
     pours(store, pour)
+
+
+def test_lanes_are_given_up_while_the_store_wants_it_and_come_back(hub, store, pour):
+    hub.repo("me/model", {f"w-{i}.bin": data(6 * PART, 60 + i) for i in range(2)})
+    hub.admin("settings", {"cdn_rate": 3 * MIB})  # long enough for the lanes to come back
+    store.fault("status", op="UploadPart", status=503, code="SlowDown", count=2, skip=1)
+    try:
+        result = run(pour, "--lanes", 2)
+    finally:
+        hub.admin("settings", {"cdn_rate": 0})
+    assert result.exit == 0, result.stderr
+    slower = result.stderr.index("asked to slow down: going on with 1 of 2 lanes")
+    assert result.stderr.index("going on with all 2 lanes again") > slower
+    assert store.uploads() == []
 
 
 def test_odd_upload_ids(model, binary, hub):

@@ -125,8 +125,8 @@ class PourBench {
   Progress progress;
   Random random;
   HashWorkers hashers;
-  Services services{loop.reactor, hashers,  source, sink, records,
-                    observer,     progress, random, true, RetryPolicy()};
+  Pace pace{64, observer, progress};
+  Services services{loop.reactor, hashers, source, sink, records, observer, progress, random, pace, true, RetryPolicy()};
   std::vector<std::unique_ptr<FileEntry>> entries;
   std::vector<std::string> contents;
   std::vector<UnfinishedFile> left;    ///< what the last job left for another one

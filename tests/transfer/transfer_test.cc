@@ -79,8 +79,8 @@ TEST_CASE(
   Lane lane(storage);
   SpoilingSink sink(bench.sink, bench.loop.reactor, lane, storage);
   Services services{
-      bench.loop.reactor, bench.hashers,  bench.source, sink,  bench.records,
-      bench.observer,     bench.progress, bench.random, false, bench.services.patience};
+      bench.loop.reactor, bench.hashers, bench.source, sink,  bench.records, bench.observer,
+      bench.progress,     bench.random,  bench.pace,   false, bench.services.patience};
   Transfer transfer(services, file, PartPlan{32, 32});
   const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, 32, CancelToken()));
   REQUIRE_FALSE(stored.has_value());
