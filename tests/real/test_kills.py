@@ -1,5 +1,5 @@
 """Runs that are ended at random moments, again and again, until the model is in the bucket: byte for byte, with little fetched
-twice and no upload left open. A lane of its own (`kills`): it pours more than 4 GiB, and takes minutes.
+twice and no upload left open. A lane of its own (`kills`): each pours 6 GiB, and takes minutes.
 
 HFPOUR_SEED repeats a run's moments.
 """
@@ -13,16 +13,16 @@ import lane
 import pytest
 from lane import MIB
 
-LARGE = 2304 * MIB
-SIZES = [1, 17, 4096, MIB, 3 * MIB + 1, 5 * MIB, 5 * MIB + 1, 9 * MIB, 16 * MIB, 24 * MIB + 7, 31 * MIB, 40 * MIB,
-         64 * MIB, 80 * MIB, 96 * MIB + 3, 128 * MIB, 160 * MIB, 200 * MIB, 256 * MIB, 300 * MIB]
+LARGE = 3072 * MIB
+SIZES = [1, 17, 4096, MIB, 3 * MIB + 1, 5 * MIB, 5 * MIB + 1, 9 * MIB, 16 * MIB, 24 * MIB + 7, 31 * MIB, 60 * MIB, 96 * MIB + 3,
+         128 * MIB, 200 * MIB, 256 * MIB, 350 * MIB, 500 * MIB, 600 * MIB, 780 * MIB]  # as much again: both lanes end together
 REPO = "virtual/kills"
 lane.VIRTUAL["models"][REPO] = {"files": [{"path": "large.safetensors", "size": LARGE, "seed": 70}] + [
     {"path": f"folder/file-{i:02d}.bin", "size": size, "seed": 71 + i, "lfs": True} for i, size in enumerate(SIZES)]}
 MODEL_BYTES = LARGE + sum(SIZES)
 KILLS = 50
 # So many bytes a second that the model outlasts the kills; a run lives so long on average (seconds).
-LIFE = {signal.SIGKILL: 4.5, signal.SIGTERM: 1.5}
+LIFE = {signal.SIGKILL: 6, signal.SIGTERM: 2}
 
 
 class Ends:
