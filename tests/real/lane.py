@@ -84,11 +84,11 @@ def ended(run):
 class Hub(support.Hub):
     """The stand-in Hub of the flow tests with the demo model and the virtual repositories."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         subprocess.run([sys.executable, "-B", DEMO_MODEL, folder], check=True, capture_output=True)
         virtual = folder / "virtual.json"
         virtual.write_text(json.dumps(VIRTUAL), encoding="utf-8")
-        super().__init__(folder, "--virtual", virtual)
+        super().__init__(folder, "--virtual", virtual, *options)
 
     def reset(self):
         """No faults, no counts, full speed."""
