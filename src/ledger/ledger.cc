@@ -15,7 +15,9 @@ constexpr std::string_view manifest_name = ".hfpour/manifest.json";
 constexpr std::string_view checkpoint_name = ".hfpour/checkpoint.json";
 constexpr Bytes longest_manifest = 256 * MiB;  ///< 100,000 files are about 30 MiB
 constexpr Millis checkpoint_interval{1'000};
-constexpr int checkpoint_share = 100;  ///< a checkpoint may cost one part in a hundred of the time
+/// A checkpoint may hold the loop for a hundredth of the time, and be on its way, beside the files, for a tenth.
+constexpr int loop_share = 100;
+constexpr int way_share = 10;
 
 /// A model and a dataset of one name have one place. Whoever poured second would mix or replace the first one's files.
 Result<void> check_type(const std::optional<Manifest>& document, const Identity& wanted) {
@@ -127,7 +129,7 @@ Task<Result<void>> Ledger::keep_checkpoint(CancelToken cancel) {
     const SteadyTime begun = reactor_.clock().now();
     const Result<void> saved = co_await save_checkpoint(cancel);
     const Millis took = std::chrono::duration_cast<Millis>(reactor_.clock().now() - begun);
-    pause = saved ? std::max(checkpoint_interval, took * checkpoint_share) : checkpoint_interval;
+    pause = saved ? std::max({checkpoint_interval, took * way_share, writing_took_ * loop_share}) : checkpoint_interval;
   }
 }
 
@@ -138,7 +140,10 @@ Task<Result<void>> Ledger::save_checkpoint(CancelToken cancel) {
   if (look_) current_.unfinished = look_();
   // A run that has done nothing leaves nothing behind.
   if (current_.files.empty() && current_.unfinished.empty() && !written_) co_return Result<void>();
-  Result<void> put = co_await store_.put(checkpoint_name, write_manifest(current_), cancel);
+  const SteadyTime begun = reactor_.clock().now();
+  std::string text = write_manifest(current_);
+  writing_took_ = std::chrono::duration_cast<Millis>(reactor_.clock().now() - begun);
+  Result<void> put = co_await store_.put(checkpoint_name, std::move(text), cancel);
   written_ = true;
   if (!put) dirty_ = true;
   co_return put;

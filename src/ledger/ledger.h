@@ -67,6 +67,7 @@ class Ledger final : public Records {
   std::function<std::vector<UnfinishedFile>()> look_;  ///< empty: `current_.unfinished` stands
   bool dirty_ = false;
   bool written_ = false;  ///< there may be a checkpoint
+  Millis writing_took_{0};
 };
 
 }  // namespace hfpour
