@@ -25,10 +25,6 @@ bool is_unreserved(char c) {
          c == '_' || c == '~';
 }
 
-}  // namespace
-
-namespace {
-
 /// U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069: they reorder or break what a terminal shows around them.
 bool turns_text(std::string_view letter) {
   if (letter.size() != 3 || letter[0] != '\xe2') return false;

@@ -27,7 +27,6 @@ class TaskGroup {
   }
 
   CancelToken token() { return cancel_.token(); }
-  bool failed() const { return first_error_.has_value(); }
 
   /// Waits for every child.
   Task<Result<void>> join() {

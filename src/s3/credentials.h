@@ -10,15 +10,11 @@
 
 namespace hfpour::s3 {
 
-/// One key pair of the store, with the token that goes with it when the pair is temporary.
-///
-/// Plain value. An empty `access_key_id` stands for "anonymous": requests go out unsigned.
+/// One key pair of the store, with the token that goes with it when the pair is temporary. Plain value.
 struct Credentials {
   std::string access_key_id;
   Secret secret;
   Secret session_token;  ///< empty for a permanent pair
-
-  bool anonymous() const { return access_key_id.empty(); }
 };
 
 /// Port: where a bucket gets the keys for each request it signs. Loop thread.
