@@ -235,7 +235,7 @@ class Bucket:
     def libs3(self, *arguments):
         host = urllib.parse.urlsplit(self.gateway.url).netloc
         done = subprocess.run([need_program("LIBS3_READ"), host, self.name, *arguments], capture_output=True, text=True,
-                              timeout=60, check=False, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **self.credentials})
+                              timeout=600, check=False, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **self.credentials})
         assert done.returncode == 0, f"libs3_read {arguments}: {done.stderr}"
         return done.stdout
 
