@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/text.h"
+
 namespace hfpour {
 namespace {
 
@@ -24,7 +26,8 @@ constexpr std::array<Unit, 19> units = {{
 }};
 
 Error bad_size(std::string_view text) {
-  return Error(Kind::usage, fmt::format("'{}' is not a size: write a number with an optional unit, like 64Mi or 2G", text));
+  return Error(Kind::usage, fmt::format("'{}' is not a size: write a number with an optional unit, like 64Mi or 2G",
+                                        printable(text, 100)));
 }
 
 }  // namespace

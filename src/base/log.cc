@@ -41,14 +41,19 @@ std::unique_ptr<spdlog::logger> make_logger(LogFormat format, std::string_view l
 }
 
 std::string redact(std::string_view url) {
-  std::string out(url.substr(0, url.find_first_of("?#")));
-  const std::size_t scheme = out.find("://");
-  if (scheme == std::string::npos) return out;
-  const std::size_t authority = scheme + 3;
-  const std::size_t slash = out.find('/', authority);
-  const std::size_t at = out.rfind('@', slash);
-  if (at != std::string::npos && at >= authority) out.erase(authority, at - authority + 1);
-  return out;
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return std::string(url.substr(0, url.find_first_of("?#")));
+  const std::size_t begin = scheme + 3;
+  std::string_view authority = url.substr(begin, url.find_first_of("/?#", begin) - begin);
+  // What stands where a port would and is none is the beginning of a password with one of these characters in it.
+  const std::size_t colon = authority.rfind(':');
+  const bool no_port = colon != std::string_view::npos && authority.back() != ']' &&
+                       authority.find('@') == std::string_view::npos &&
+                       authority.find_first_not_of("0123456789", colon + 1) != std::string_view::npos;
+  if (no_port) authority = url.substr(begin);
+  const std::size_t at = authority.rfind('@');
+  const std::string_view rest = url.substr(at == std::string_view::npos ? begin : begin + at + 1);
+  return std::string(url.substr(0, begin)) + std::string(rest.substr(0, rest.find_first_of("?#")));
 }
 
 std::string json_quote(std::string_view text) {

@@ -50,7 +50,7 @@ std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
 std::size_t letter_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const std::size_t more = lead < 0x80 ? 0 : lead >> 5U == 6 ? 1 : lead >> 4U == 14 ? 2 : lead >> 3U == 30 ? 3 : 9;
-  if (more >= text.size()) return 0;
+  if (more > 3 || more >= text.size()) return 0;
   unsigned point = more == 0 ? lead : lead & (0x3fU >> more);
   for (std::size_t i = 1; i <= more; ++i) {
     const auto next = static_cast<unsigned char>(text[i]);

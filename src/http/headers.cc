@@ -14,6 +14,8 @@ namespace hfpour::http {
 namespace {
 
 constexpr std::chrono::seconds longest_wait = std::chrono::hours(24);
+/// The clock of the system counts nanoseconds in 64 bits, which end in the year 2262.
+constexpr std::time_t last_second = std::chrono::floor<std::chrono::seconds>(WallTime::max().time_since_epoch()).count();
 
 bool is_token_char(char c) {
   const bool alnum = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -204,7 +206,7 @@ std::optional<WallTime> parse_http_date(std::string_view value) {
   // Every form begins with the name of a day; curl_getdate alone would also take a bare number.
   if (text.empty() || text.front() < 'A' || text.front() > 'Z') return std::nullopt;
   const std::time_t seconds = curl_getdate(std::string(text).c_str(), nullptr);
-  if (seconds < 0) return std::nullopt;
+  if (seconds < 0 || seconds > last_second) return std::nullopt;
   return std::chrono::system_clock::from_time_t(seconds);
 }
 

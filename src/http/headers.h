@@ -54,7 +54,8 @@ std::optional<RateLimit> parse_rate_limit(const Headers& headers);
 std::optional<std::chrono::seconds> parse_retry_after(const Headers& headers,
                                                       std::optional<WallTime> now = std::nullopt);
 
-/// Reads an HTTP date in any of the three forms of RFC 9110 section 5.6.7. Pure; any thread.
+/// Reads an HTTP date in any of the three forms of RFC 9110 section 5.6.7; nothing outside the years 1970 to 2262. Pure;
+/// any thread.
 std::optional<WallTime> parse_http_date(std::string_view value);
 
 /// The tag without `W/` and without its quotes. Pure; any thread.

@@ -62,6 +62,13 @@ TEST_CASE("bytes: what is no size is refused by name") {
   }
 }
 
+// Found by tests/fuzz (options).
+TEST_CASE("bytes: what is no size is shown as it may stand in a log") {
+  CHECK(parse_bytes("1\x1b[31m\xff").error().sentence.starts_with("'1\\x1b[31m\\xff' is not"));
+  CHECK(parse_bytes("1\u202eM").error().sentence.starts_with("'1\\xe2\\x80\\xaeM' is not"));
+  CHECK(parse_bytes(std::string(5000, '9') + "x").error().sentence.size() < 300);
+}
+
 TEST_CASE("bytes: a size is shown in the unit a person would choose") {
   CHECK(format_bytes(0) == "0 B");
   CHECK(format_bytes(1023) == "1023 B");

@@ -129,6 +129,16 @@ TEST_CASE("http date: the three forms of the standard are one moment") {
   CHECK_FALSE(parse_http_date("Someday"));
 }
 
+// Found by tests/fuzz (fields, answer): libcurl reads any year, and the clock overflowed.
+TEST_CASE("http date: a year that the clock cannot count is no date") {
+  CHECK(parse_http_date("Wed, 01 Jan 2262 00:00:00 GMT"));
+  for (const char* text : {"Sun, 06 Nov 2302 08:49:37 GMT", "Sat, 21 Nov 202610 10:20:30 GMT", "Sun, 06 Nov 9999 08:49:37 GMT"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_http_date(text));
+    CHECK_FALSE(parse_retry_after({{"Retry-After", text}, {"Date", "Sun, 06 Nov 1994 08:49:37 GMT"}}));
+  }
+}
+
 TEST_CASE("etag: the weak mark and the quotes go") {
   CHECK(unquote_etag("\"abc\"") == "abc");
   CHECK(unquote_etag("W/\"abc\"") == "abc");
