@@ -21,11 +21,13 @@ from machine import MIB, TREE, Machine  # noqa: E402
 TEN_TIMES = "virtual/ten-times"
 TEN_TIMES_BYTES = 11 * 240 * MIB
 ONE_FILE = "virtual/one-file"
+FORTY = "virtual/forty"
 GATED, GATED_TOKEN = "virtual/gated", "hf_ContainerLaneNeverToBeSeen"
 lane.VIRTUAL["models"].update({
     TEN_TIMES: {"files": [{"path": "w-{:02d}.safetensors", "count": 11, "size": 240 * MIB, "seed": 30},
                           {"path": "config.json", "text": "{}\n"}]},
     ONE_FILE: {"files": [{"path": "w.safetensors", "size": 1024 * MIB, "seed": 32}]},
+    FORTY: {"files": [{"path": "w-{:02d}.safetensors", "count": 40, "size": 240 * MIB, "seed": 100}]},
     GATED: {"gated": "auto", "token": GATED_TOKEN, "files": [
         {"path": "w.safetensors", "size": 20 * MIB, "seed": 31}, {"path": "config.json", "text": '{"gated": true}\n'}]},
 })

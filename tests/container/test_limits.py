@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+import re
 import socket
 import stat
 
 import lane
 import pytest
-from conftest import ONE_FILE, TEN_TIMES, TEN_TIMES_BYTES
-from machine import CONFINED, MIB, Account
+from conftest import FORTY, ONE_FILE, TEN_TIMES, TEN_TIMES_BYTES
+from machine import CONFINED, MIB, TREE, Account
 
 LIMIT = 256 * MIB
 LIMITED = ("--memory", "256m", "--memory-swap", "256m")
@@ -58,6 +59,23 @@ def test_the_limit_bites(machine, image, hub, bucket, settings):
     assert memory > 0.95 * LIMIT, memory / MIB
     for key, upload in bucket.uploads():  # a killed run cannot drop them
         bucket.s3.abort_multipart_upload(Bucket=bucket.name, Key=key, UploadId=upload)
+
+
+def test_the_table_of_sizes_is_what_the_program_says(machine, image, hub, bucket, settings):
+    """container/README.md: memory limit, ceiling, streams side by side; of a run that only plans."""
+    text = (TREE / "container/README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| (\d+)Mi[^|]*\| (\d+) MiB \| (\d+) \|$", text)
+    assert len(rows) == 4
+    words = [word for name, value in {**settings, "MODEL_NAME": FORTY}.items() for word in ("--env", f"{name}={value}")]
+    found = []
+    for limit, _, _ in rows:
+        limited = ("--memory", limit + "m", "--memory-swap", limit + "m")
+        done = machine.podman("run", "--rm", *CONFINED, *limited, *words, image, "--dry-run", check=False)
+        said = re.search(r"; (\d+) lanes? of", done.stderr)
+        assert said, done.stderr
+        found.append(said[1])
+    assert found == [streams for _, _, streams in rows]
+    assert bucket.list() == {}
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""What every manifest must say, and that a copy with any of it spoilt is refused. Needs no image."""
+"""What every manifest must say, and that a copy with any of it spoilt is refused: rules of ours. Needs no image.
+
+The judges that are not ours are in test_api.py.
+"""
 
 import copy
 import re

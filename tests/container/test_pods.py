@@ -135,7 +135,6 @@ def test_the_init_container_pours_and_the_main_one_reads(cluster, keys, bucket, 
 
 
 def test_the_termination_message_of_a_success(cluster, keys, bucket, hub):
-    """Waits for the branch with termination messages."""
     status, said = cluster.play("pod.yaml", MODEL_NAME=DEMO)
     assert status == 0, said
     last = json.loads(cluster.message.read_text())
@@ -153,7 +152,6 @@ def test_with_a_wrong_token_the_main_container_never_starts(cluster, keys, bucke
 
 
 def test_the_termination_message_says_why(cluster, keys, bucket):
-    """Waits for the branch with termination messages."""
     cluster.secret("hf-token", token="hf_user")
     cluster.play("pod.yaml", MODEL_NAME=GATED)
     text = cluster.message.read_text()
@@ -188,7 +186,7 @@ def test_a_jobs_pod_fails_with_what_its_policy_knows(cluster, keys, bucket, envi
 
 
 def test_kserves_arguments(machine, image, bucket, hub, settings):
-    """KServe starts a storage container with the URI and /mnt/models. Waits for src/cli to know that second argument."""
+    """KServe starts a storage container with the URI and /mnt/models."""
     container = documents("kserve.yaml")[0]["spec"]["container"]
     assert container["name"] == "storage-initializer" and "args" not in container and "command" not in container
     words = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
