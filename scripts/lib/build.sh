@@ -5,7 +5,7 @@
 build_packages=(g++ meson ninja-build pkg-config libcurl4-openssl-dev libssl-dev libxxhash-dev libspdlog-dev libfmt-dev
   nlohmann-json3-dev libpugixml-dev libcli11-dev ca-certificates)
 
-# build FOLDER [MESON-ARGUMENT...]: configures the folder once and builds it; of it only `targets`, if the caller names some.
+# build FOLDER [MESON-ARGUMENT...]: configures the folder once and builds it.
 build() {
   local folder=$1
   shift
@@ -19,7 +19,7 @@ build() {
     }
     rm -f "$folder.setup.log"
   fi
-  "${clean[@]}" ninja -C "$folder" ${targets:+"$targets"} >"$folder/build.log" 2>&1 || {
+  "${clean[@]}" ninja -C "$folder" >"$folder/build.log" 2>&1 || {
     grep -aE -A12 'error|FAILED' "$folder/build.log" | head -n 60 >&2
     return 1
   }

@@ -22,7 +22,6 @@ class Gc {
 
  private:
   const PipeSettings& settings_;
-  World world_;
   std::function<void(const Sweep::Found&)> say_;
   http::Client leg_;
   StoreKeys keys_;

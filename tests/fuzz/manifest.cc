@@ -23,11 +23,12 @@ void require_same_again(const Manifest& manifest) {
     const Record* const found = again->find(record.file.path);
     require(found != nullptr && equal(*found, record), "each record is the same");
   }
+  require(write_manifest(*again) == write_manifest(manifest), "so are the notes of unfinished files");
 }
 
 /// A manifest whose texts are the lines of the input.
 Manifest made_of(const std::vector<std::string>& lines) {
-  Manifest manifest{Identity{"me/model", "model", lines.front(), lines.back()}, std::string(40, 'c'), true, {}};
+  Manifest manifest{Identity{"me/model", "model", lines.front(), lines.back()}, std::string(40, 'c'), true, {}, {}};
   for (const std::string& line : lines) {
     const Record record{FileEntry{line, line.size(), ContentHash{}}, StoredFile{line, 1, {Xxh3::Value{}}}};
     if (manifest.files.empty() || manifest.files.back().file.path < line) manifest.files.push_back(record);

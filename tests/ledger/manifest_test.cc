@@ -41,6 +41,15 @@ std::string with(const std::string& text, std::string_view from, std::string_vie
   return std::string(text).replace(at, from.size(), to);
 }
 
+// A sanitizer's own memory is not ours. gcc tells by macros, clang by features.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool sanitized = false;
+#endif
+
 /// Most bytes this process had resident since `forget_peak`.
 Bytes peak_resident() {
   std::ifstream status("/proc/self/status");
@@ -203,12 +212,7 @@ TEST_CASE("manifest: 100,000 files cost megabytes, not hundreds of them") {
   REQUIRE(read);
   CHECK(read->files.size() == 100'000);
   CHECK(read->find("folder/1099/file-1099999.bin") != nullptr);
-  // A sanitizer's own memory is not ours.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  CHECK(after - before < 128 * MiB);
-#endif
-  (void)before;
-  (void)after;
+  CHECK((sanitized || after - before < 128 * MiB));
 }
 
 namespace {
@@ -262,8 +266,8 @@ TEST_CASE("manifest: notes of unfinished files that are cut or lack a field are 
       {"\"upload\"", "\"uplaod\""},         {"\"midstate\": \"6", "\"midstate\": \"x"}, {",\"" + xxh3 + "\",\"\"", ",\"" + xxh3 + "\""},
       {"\"" + xxh3 + "\"", "\"" + xxh3 + "0\""}, {"\"unfinished\": [", "\"unfinished\": 7, \"x\": ["},
       {"\"part_size\": 16", "\"part_size\": -1"}};
-  for (const auto& [from, to] : damages) {
-    CAPTURE(from);
-    CHECK_FALSE(read_manifest(with(text, from, to)).has_value());
+  for (const auto& damage : damages) {
+    CAPTURE(damage.first);
+    CHECK_FALSE(read_manifest(with(text, damage.first, damage.second)).has_value());
   }
 }
