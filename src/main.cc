@@ -29,8 +29,8 @@
 namespace hfpour {
 namespace {
 
-/// A descriptor of 0, 1, 2 that the caller closed would be given to the next socket, and logs would go there. Opened the
-/// wrong way round: a stream from or into nowhere must fail, not pass for an empty one.
+/// A descriptor of 0, 1, 2 that the caller closed would be given to the next socket, and logs would go there. Opened
+/// the wrong way round: a stream from or into nowhere must fail, not pass for an empty one.
 void keep_standard_descriptors() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     const int way = fd == STDIN_FILENO ? O_WRONLY : fd == STDOUT_FILENO ? O_RDONLY : O_RDWR;
@@ -58,7 +58,8 @@ cli::ConsoleSettings console_settings(const cli::Options& options) {
 Result<std::unique_ptr<cli::Report>> open_report(const cli::Options& options) {
   if (options.report.empty()) return std::unique_ptr<cli::Report>();
   if (options.report == "-" && options.json) {
-    return Error(Kind::usage, "--report - and --json both want stdout; the report holds what --json prints, under \"run\"");
+    return Error(Kind::usage,
+                 "--report - and --json both want stdout; the report holds what --json prints, under \"run\"");
   }
   Result<cli::Report> report = cli::Report::open(options.report);
   if (!report) return report.error();
@@ -99,8 +100,9 @@ int pour(const cli::Options& options, const run::Settings& settings, Signals& si
   run::Run run(settings, reactor, console, progress, random);
   std::optional<Deadline> deadline;
   if (settings.deadline.count() > 0) {
-    deadline.emplace(reactor, settings.deadline, stop.token(),
-                     Error(Kind::cancelled, fmt::format("the deadline of {} is over", cli::format_duration(settings.deadline))));
+    deadline.emplace(
+        reactor, settings.deadline, stop.token(),
+        Error(Kind::cancelled, fmt::format("the deadline of {} is over", cli::format_duration(settings.deadline))));
   }
   const Result<void> done = reactor.run(run.go(deadline ? deadline->token() : stop.token()));
 

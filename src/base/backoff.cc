@@ -13,8 +13,9 @@ std::optional<Millis> Backoff::after(const Error& error) {
   // Nobody's init container should wait for hours without a word: that is for whoever started it to decide.
   if (error.retry_after && *error.retry_after > policy_.longest_wish) return std::nullopt;
   const unsigned doublings = std::min(failures_ - 1, 20U);
-  const double ceiling = std::min<double>(static_cast<double>(policy_.cap.count()),
-                                          static_cast<double>(policy_.first.count()) * static_cast<double>(1U << doublings));
+  const double ceiling =
+      std::min<double>(static_cast<double>(policy_.cap.count()),
+                       static_cast<double>(policy_.first.count()) * static_cast<double>(1U << doublings));
   const Millis drawn(static_cast<Millis::rep>(random_.fraction() * ceiling));
   // The wish of the other side is a floor; the jitter on top keeps lanes apart.
   return error.retry_after ? *error.retry_after + std::min(drawn, Millis(1000)) : drawn;

@@ -48,8 +48,7 @@ bool is_retryable(Kind kind) {
     case Kind::network:
     case Kind::timeout:
     case Kind::expired:
-    case Kind::protocol:
-      return true;
+    case Kind::protocol: return true;
     case Kind::cancelled:
     case Kind::usage:
     case Kind::not_found:
@@ -57,8 +56,7 @@ bool is_retryable(Kind kind) {
     case Kind::forbidden:
     case Kind::integrity:
     case Kind::quota:
-    case Kind::internal:
-      return false;
+    case Kind::internal: return false;
   }
   return false;
 }

@@ -39,9 +39,9 @@ std::string_view to_string(Kind kind);
 struct Error {
   Kind kind = Kind::internal;
   std::string sentence;
-  int http_status = 0;             ///< 0 when no HTTP answer was involved
-  std::string code;                ///< the remote side's own word: `SlowDown`, `GatedRepo`
-  std::string request_id;          ///< what the remote side's support would ask for
+  int http_status = 0;                                   ///< 0 when no HTTP answer was involved
+  std::string code;                                      ///< the remote side's own word: `SlowDown`, `GatedRepo`
+  std::string request_id;                                ///< what the remote side's support would ask for
   std::optional<std::chrono::milliseconds> retry_after;  ///< the remote side's own wish
   bool given_up = false;  ///< the patience for this was used up below: nobody above tries again
 

@@ -31,21 +31,23 @@ std::optional<WallTime> parse_iso_time(std::string_view text) {
   text.remove_suffix(1);
   std::string digits = digits_of(text.substr(0, extended.size()), extended);
   const bool fraction = !digits.empty() && text.size() > extended.size();
-  if (fraction && (text[extended.size()] != '.' || !parse_decimal(text.substr(extended.size() + 1)))) return std::nullopt;
+  if (fraction && (text[extended.size()] != '.' || !parse_decimal(text.substr(extended.size() + 1))))
+    return std::nullopt;
   if (digits.empty()) digits = digits_of(text, basic);
   if (digits.empty()) return std::nullopt;
   const auto field = [&digits](std::size_t at, std::size_t size) {
     return static_cast<unsigned>(parse_decimal(std::string_view(digits).substr(at, size)).value_or(0));
   };
-  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(field(0, 4))), std::chrono::month(field(4, 2)),
-                                         std::chrono::day(field(6, 2))};
+  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(field(0, 4))),
+                                         std::chrono::month(field(4, 2)), std::chrono::day(field(6, 2))};
   const unsigned hour = field(8, 2);
   const unsigned minute = field(10, 2);
   const unsigned second = field(12, 2);
   // The clock of the system counts nanoseconds in 64 bits, which end in the year 2262.
   const bool countable = field(0, 4) >= 1970 && field(0, 4) < 2262;
   if (!date.ok() || !countable || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
+  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+         std::chrono::seconds(second);
 }
 
 }  // namespace hfpour

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "base/text.h"
 
-#include <array>
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace hfpour {

@@ -39,12 +39,11 @@ std::optional<Bytes> parse_decimal(std::string_view text);
 /// A whole number with a unit, `s`, `m`, `h` or `d`: `90m`. Nothing for anything else, or more than 10 years.
 std::optional<std::chrono::seconds> parse_duration(std::string_view text);
 
-
 /// Bytes of the UTF-8 letter `text` (not empty) begins with, 1 to 4; 0 if it is not a well-formed one.
 std::size_t letter_length(std::string_view text);
 
-/// The text as it may stand in a log line: control characters and bytes that are not UTF-8 become `\xNN`; cut after about
-/// `limit` bytes, never inside a letter.
+/// The text as it may stand in a log line: control characters and bytes that are not UTF-8 become `\xNN`; cut after
+/// about `limit` bytes, never inside a letter.
 std::string printable(std::string_view text, std::size_t limit = 400);
 
 /// True for well-formed UTF-8.

@@ -33,7 +33,9 @@ void Ring::writer_waits() {
   for (Condition& condition : readable_) condition.notify();
 }
 
-ByteView Ring::peek(Reader reader, Bytes limit) const { return view_at(position(reader), limit); }
+ByteView Ring::peek(Reader reader, Bytes limit) const {
+  return view_at(position(reader), limit);
+}
 
 ByteView Ring::view_at(Bytes offset, Bytes limit) const {
   assert(offset <= written_ && written_ - offset <= capacity());

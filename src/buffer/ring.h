@@ -12,8 +12,8 @@
 
 namespace hfpour {
 
-/// A bounded byte ring with one writer and up to three readers: the file's hash, the part's sum, the upload. A cell is free
-/// when all of them have passed it.
+/// A bounded byte ring with one writer and up to three readers: the file's hash, the part's sum, the upload. A cell is
+/// free when all of them have passed it.
 ///
 ///        freed            passed by some         written
 ///     ───────────┬──────────────────────┬────────────────────┬──────────  offsets grow, and never wrap
@@ -24,8 +24,8 @@ namespace hfpour {
 class Ring {
  public:
   enum class Reader : unsigned char {
-    hash,    ///< the whole file's hash, in file order: stripes may wait for each other here
-    sum,     ///< the MD5 of the part, which waits for nobody
+    hash,  ///< the whole file's hash, in file order: stripes may wait for each other here
+    sum,   ///< the MD5 of the part, which waits for nobody
     upload,
   };
 

@@ -13,6 +13,8 @@ Result<std::unique_ptr<RingPool>> RingPool::make(std::size_t count, Bytes ring_b
   return std::unique_ptr<RingPool>(new RingPool(static_cast<std::byte*>(base), count, ring_bytes));
 }
 
-RingPool::~RingPool() { munmap(base_, count_ * ring_bytes_); }
+RingPool::~RingPool() {
+  munmap(base_, count_ * ring_bytes_);
+}
 
 }  // namespace hfpour

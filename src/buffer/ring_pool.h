@@ -24,7 +24,8 @@ class RingPool {
   std::span<std::byte> storage(std::size_t ring) const { return {base_ + ring * ring_bytes_, ring_bytes_}; }
 
  private:
-  RingPool(std::byte* base, std::size_t count, Bytes ring_bytes) : base_(base), count_(count), ring_bytes_(ring_bytes) {}
+  RingPool(std::byte* base, std::size_t count, Bytes ring_bytes)
+      : base_(base), count_(count), ring_bytes_(ring_bytes) {}
   std::byte* base_;
   std::size_t count_;
   Bytes ring_bytes_;

@@ -19,8 +19,7 @@ Error usage(std::string sentence) {
 }
 
 Error needs_value(const Setting& setting) {
-  return usage(
-      fmt::format("--{} needs a value: --{} {}", setting.flag, setting.flag, setting.placeholder));
+  return usage(fmt::format("--{} needs a value: --{} {}", setting.flag, setting.flag, setting.placeholder));
 }
 
 namespace {
@@ -84,8 +83,7 @@ Result<void> screen(std::span<const char* const> words) {
       if (setting.is_switch()) return usage(fmt::format("--{} takes no value", setting.flag));
       if (equals + 1 == word.size() && !setting.empty_counts) return needs_value(setting);
       if (equals + 1 == word.size()) {
-        return usage(
-            fmt::format("--{0}= is cut short: write --{0} '' for an empty list", setting.flag));
+        return usage(fmt::format("--{0}= is cut short: write --{0} '' for an empty list", setting.flag));
       }
     }
   }
@@ -96,22 +94,19 @@ Result<void> screen(std::span<const char* const> words) {
 
 Error unknown_flag(std::string_view written) {
   const std::string_view flag = written.substr(0, written.find('='));
-  const std::string word =
-      to_lower(flag.substr(std::min(flag.find_first_not_of('-'), flag.size())));
+  const std::string word = to_lower(flag.substr(std::min(flag.find_first_not_of('-'), flag.size())));
   for (const std::string_view hint : {"token", "secret", "access-key", "password", "credential"}) {
     if (word.find(hint) == std::string::npos) continue;
-    return usage(fmt::format(
-        "{} is no flag: secrets come from the environment only (HF_TOKEN, AWS_ACCESS_KEY_ID, "
-        "AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN)",
-        printable(flag, 60)));
+    return usage(
+        fmt::format("{} is no flag: secrets come from the environment only (HF_TOKEN, AWS_ACCESS_KEY_ID, "
+                    "AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN)",
+                    printable(flag, 60)));
   }
   if (word == "bucket" || word == "prefix") {
-    return usage(fmt::format("{} is no flag: write s3://bucket/prefix/ as the second argument",
-                             printable(flag, 60)));
+    return usage(fmt::format("{} is no flag: write s3://bucket/prefix/ as the second argument", printable(flag, 60)));
   }
   const std::string near = word.size() < 2 ? "" : nearest_flag(word);
-  if (near.empty())
-    return usage(fmt::format("{} is no flag: see hfpour --help", printable(flag, 60)));
+  if (near.empty()) return usage(fmt::format("{} is no flag: see hfpour --help", printable(flag, 60)));
   return usage(fmt::format("{} is no flag: did you mean --{}?", printable(flag, 60), near));
 }
 
@@ -125,8 +120,7 @@ Result<CommandLine> split(std::span<const char* const> words) {
   std::map<std::string_view, CLI::Option*> parsed;
   for (const Setting* const each : all_settings()) {
     const Setting& setting = *each;
-    const std::string names =
-        (setting.flag == "quiet" ? "-q,--" : "--") + std::string(setting.flag);
+    const std::string names = (setting.flag == "quiet" ? "-q,--" : "--") + std::string(setting.flag);
     CLI::Option* const option = setting.is_switch() ? app.add_flag(names) : app.add_option(names);
     if (!setting.is_switch()) {
       option->type_size(1)->expected(1)->allow_extra_args(false);

@@ -37,22 +37,20 @@ Bytes parse_peak(std::string_view status) {
   constexpr std::string_view label = "VmHWM:";
   const std::size_t at = status.find(label);
   if (at == std::string_view::npos) return 0;
-  const std::string_view rest =
-      trim(status.substr(at + label.size(), status.find('\n', at) - at - label.size()));
+  const std::string_view rest = trim(status.substr(at + label.size(), status.find('\n', at) - at - label.size()));
   return parse_decimal(rest.substr(0, rest.find(' '))).value_or(0) * KiB;
 }
 
 Bytes peak_resident() {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/status", "re"),
-                                                             std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/status", "re"), std::fclose);
   if (!file) return 0;
   std::array<char, 8192> text{};
   const std::size_t count = std::fread(text.data(), 1, text.size(), file.get());
   return parse_peak(std::string_view(text.data(), count));
 }
 
-Console::Console(spdlog::logger& log, std::FILE* screen, const Progress& progress,
-                 ConsoleSettings settings, SteadyTime started)
+Console::Console(spdlog::logger& log, std::FILE* screen, const Progress& progress, ConsoleSettings settings,
+                 SteadyTime started)
     : log_(log),
       screen_(screen),
       progress_(progress),
@@ -74,14 +72,13 @@ void Console::planned(const PlanFacts& plan) {
                                  json_quote(plan.commit), plan.lanes, plan.ring_bytes));
     return;
   }
-  std::string line = fmt::format("plan: {}, {}, commit {}", plural(plan.files, "file"),
-                                 format_bytes(plan.bytes), shown_text(plan.commit));
+  std::string line = fmt::format("plan: {}, {}, commit {}", plural(plan.files, "file"), format_bytes(plan.bytes),
+                                 shown_text(plan.commit));
   if (plan.present_files != 0) {
-    line += fmt::format("; already there: {}, {}", plural(plan.present_files, "file"),
-                        format_bytes(plan.present_bytes));
+    line +=
+        fmt::format("; already there: {}, {}", plural(plan.present_files, "file"), format_bytes(plan.present_bytes));
   }
-  if (plan.lanes != 0)
-    line += fmt::format("; {} of {}", plural(plan.lanes, "lane"), format_bytes(plan.ring_bytes));
+  if (plan.lanes != 0) line += fmt::format("; {} of {}", plural(plan.lanes, "lane"), format_bytes(plan.ring_bytes));
   say(Level::info, line);
 }
 
@@ -91,16 +88,13 @@ void Console::file_done(const FileFacts& file) {
   const std::string hash = to_hex(file.hash);
   const std::string_view verb = file.adopted ? "kept" : "stored";
   if (settings_.format == LogFormat::json) {
-    say(Level::info,
-        fmt::format("{} path={} bytes={} ms={} {}={} etag={} parts={} retries={}",
-                    verb, json_quote(path), file.size, file.took.count(), to_string(file.hash.kind), hash,
-                    json_quote(shown_text(file.etag)), file.parts, file.retries));
+    say(Level::info, fmt::format("{} path={} bytes={} ms={} {}={} etag={} parts={} retries={}", verb, json_quote(path),
+                                 file.size, file.took.count(), to_string(file.hash.kind), hash,
+                                 json_quote(shown_text(file.etag)), file.parts, file.retries));
     return;
   }
-  std::string line =
-      fmt::format("{} {} ({}, {}", verb, path, format_bytes(file.size), format_duration(file.took));
-  if (file.size >= MiB && file.took.count() > 0)
-    line += ", " + format_rate(rate_of(file.size, file.took));
+  std::string line = fmt::format("{} {} ({}, {}", verb, path, format_bytes(file.size), format_duration(file.took));
+  if (file.size >= MiB && file.took.count() > 0) line += ", " + format_rate(rate_of(file.size, file.took));
   line += fmt::format(", {} {}", to_string(file.hash.kind), hash.substr(0, 12));
   if (file.retries != 0) line += fmt::format(", retries {}", file.retries);
   say(Level::info, line + ")");
@@ -111,8 +105,8 @@ void Console::file_failed(std::string_view path, const Error& error) {
   if (failed_file_.empty()) failed_file_ = path;
   const std::string reason = shown_text(error.describe());
   if (settings_.format == LogFormat::json) {
-    say(Level::err, fmt::format("failed path={} kind={} error={}", json_quote(shown_path(path)),
-                                to_string(error.kind), json_quote(reason)));
+    say(Level::err, fmt::format("failed path={} kind={} error={}", json_quote(shown_path(path)), to_string(error.kind),
+                                json_quote(reason)));
     return;
   }
   say(Level::err, fmt::format("failed {}: {}", shown_path(path), reason));
@@ -122,23 +116,22 @@ void Console::retrying(const RetryFacts& retry) {
   const std::string reason = shown_text(retry.error.describe());
   if (settings_.format == LogFormat::json) {
     say(Level::warn,
-        fmt::format("retry what={} attempt={} delay_ms={} kind={} error={}",
-                    json_quote(shown_path(retry.what)), retry.attempt, retry.delay.count(),
-                    to_string(retry.error.kind), json_quote(reason)));
+        fmt::format("retry what={} attempt={} delay_ms={} kind={} error={}", json_quote(shown_path(retry.what)),
+                    retry.attempt, retry.delay.count(), to_string(retry.error.kind), json_quote(reason)));
     return;
   }
-  say(Level::warn,
-      fmt::format("retry {}: attempt {} failed, next in {}: {}", shown_path(retry.what),
-                  retry.attempt, format_duration(retry.delay), reason));
+  say(Level::warn, fmt::format("retry {}: attempt {} failed, next in {}: {}", shown_path(retry.what), retry.attempt,
+                               format_duration(retry.delay), reason));
 }
 
 void Console::remark(std::string_view sentence) {
   const std::string text = shown_text(sentence);
-  say(Level::warn,
-      settings_.format == LogFormat::json ? "remark text=" + json_quote(text) : "note: " + text);
+  say(Level::warn, settings_.format == LogFormat::json ? "remark text=" + json_quote(text) : "note: " + text);
 }
 
-bool Console::tracing() const { return log_.should_log(spdlog::level::debug); }
+bool Console::tracing() const {
+  return log_.should_log(spdlog::level::debug);
+}
 
 void Console::trace(std::string_view line) {
   const std::string text = shown_text(line);
@@ -158,8 +151,7 @@ void Console::tick(SteadyTime now) {
   if (now < next_line_) return;
   next_line_ = now + line_every;
   const Snapshot moment = snapshot();
-  say(Level::info,
-      settings_.format == LogFormat::json ? progress_fields(moment) : progress_text(moment));
+  say(Level::info, settings_.format == LogFormat::json ? progress_fields(moment) : progress_text(moment));
 }
 
 void Console::wipe() {
@@ -214,8 +206,7 @@ Snapshot Console::snapshot() const {
   if (span < least_span || newest.bytes < oldest.bytes) return moment;
   moment.rate = rate_of(newest.bytes - oldest.bytes, span);
   if (moment.rate <= 0 || moment.bytes > moment.total_bytes) return moment;
-  const double seconds =
-      std::ceil(static_cast<double>(moment.total_bytes - moment.bytes) / moment.rate);
+  const double seconds = std::ceil(static_cast<double>(moment.total_bytes - moment.bytes) / moment.rate);
   if (seconds > static_cast<double>(longest_eta.count())) return moment;
   moment.left = std::chrono::seconds(static_cast<std::chrono::seconds::rep>(seconds));
   return moment;

@@ -40,8 +40,8 @@ struct ConsoleSettings {
 class Console final : public Observer {
  public:
   /// Borrows all three for as long as it lives. `started` is when the run began.
-  Console(spdlog::logger& log, std::FILE* screen, const Progress& progress,
-          ConsoleSettings settings, SteadyTime started);
+  Console(spdlog::logger& log, std::FILE* screen, const Progress& progress, ConsoleSettings settings,
+          SteadyTime started);
   ~Console() override;
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;

@@ -47,13 +47,11 @@ std::string expand(const Environment& env, std::string_view path) {
 
 Result<Secret> checked(std::string_view text, std::string_view name) {
   const std::string_view value = trim(text);
-  const bool fits =
-      std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  const bool fits = std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   if (fits) return Secret(std::string(value));
-  return Error(Kind::usage,
-               fmt::format("{} holds a blank, a control character or a letter beyond ASCII "
-                           "(its value is not shown): copy it again",
-                           name));
+  return Error(Kind::usage, fmt::format("{} holds a blank, a control character or a letter beyond ASCII "
+                                        "(its value is not shown): copy it again",
+                                        name));
 }
 
 /// The whole file, or nothing if it cannot be read.
@@ -126,8 +124,7 @@ Result<HubToken> find_hub_token(const Environment& env, std::vector<std::string>
     return HubToken{*std::move(token), path};
   }
   if (!env.get("HF_TOKEN_PATH").empty()) {
-    warnings.push_back(fmt::format("HF_TOKEN_PATH: {} cannot be read, going on without a Hub token",
-                                   printable(path)));
+    warnings.push_back(fmt::format("HF_TOKEN_PATH: {} cannot be read, going on without a Hub token", printable(path)));
   }
   return HubToken();
 }

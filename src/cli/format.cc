@@ -92,9 +92,8 @@ std::string bar_line(const Snapshot& now, std::size_t columns) {
 
 std::string progress_text(const Snapshot& now) {
   std::string line =
-      fmt::format("{} of {} ({}%), {}, ETA {}, {} of {} files", format_bytes(now.bytes),
-                  format_bytes(now.total_bytes), percent(now), format_rate(now.rate),
-                  time_left(now), now.files, now.total_files);
+      fmt::format("{} of {} ({}%), {}, ETA {}, {} of {} files", format_bytes(now.bytes), format_bytes(now.total_bytes),
+                  percent(now), format_rate(now.rate), time_left(now), now.files, now.total_files);
   if (now.limit) line += fmt::format(", limited by {}", limit_name(*now.limit));
   return line;
 }
@@ -103,8 +102,8 @@ std::string progress_fields(const Snapshot& now) {
   return fmt::format(
       "progress bytes={} total_bytes={} rate={:.0f} eta_seconds={} files={} total_files={} "
       "limit={}",
-      now.bytes, now.total_bytes, now.rate, now.left ? now.left->count() : -1, now.files,
-      now.total_files, now.limit ? limit_name(*now.limit) : "none");
+      now.bytes, now.total_bytes, now.rate, now.left ? now.left->count() : -1, now.files, now.total_files,
+      now.limit ? limit_name(*now.limit) : "none");
 }
 
 std::string_view to_string(Status status) {
@@ -121,21 +120,19 @@ std::string result_json(const Outcome& o) {
   std::string error = "null";
   if (o.error) {
     const std::string_view kind = hfpour::to_string(o.error->kind);
-    error = fmt::format(
-        R"({{"kind":{},"message":{},"http_status":{},"code":{},"request_id":{},"exit":{}}})",
-        json_quote(kind), json_quote(o.error->sentence), o.error->http_status,
-        json_quote(o.error->code), json_quote(o.error->request_id), o.exit);
+    error = fmt::format(R"({{"kind":{},"message":{},"http_status":{},"code":{},"request_id":{},"exit":{}}})",
+                        json_quote(kind), json_quote(o.error->sentence), o.error->http_status,
+                        json_quote(o.error->code), json_quote(o.error->request_id), o.exit);
   }
   const std::string limit = o.limit ? json_quote(limit_name(*o.limit)) : "null";
-  return fmt::format(
-      R"({{"uri":{},"repo":{},"type":{},"revision":{},"commit":{},"status":{},)"
-      R"("files":{},"bytes":{},)"
-      R"("poured_files":{},"poured_bytes":{},"seconds":{:.3f},"rate":{:.0f},"peak_memory":{},)"
-      R"("retries":{},"limit":{},"error":{}}})",
-      json_quote(o.uri), json_quote(o.repo), json_quote(o.type), json_quote(o.revision),
-      json_quote(o.commit), json_quote(to_string(o.status)), o.files, o.bytes, o.poured_files,
-      o.poured_bytes, static_cast<double>(o.took.count()) / 1000.0, rate_of(o.poured_bytes, o.took),
-      o.peak_memory, o.retries, limit, error);
+  return fmt::format(R"({{"uri":{},"repo":{},"type":{},"revision":{},"commit":{},"status":{},)"
+                     R"("files":{},"bytes":{},)"
+                     R"("poured_files":{},"poured_bytes":{},"seconds":{:.3f},"rate":{:.0f},"peak_memory":{},)"
+                     R"("retries":{},"limit":{},"error":{}}})",
+                     json_quote(o.uri), json_quote(o.repo), json_quote(o.type), json_quote(o.revision),
+                     json_quote(o.commit), json_quote(to_string(o.status)), o.files, o.bytes, o.poured_files,
+                     o.poured_bytes, static_cast<double>(o.took.count()) / 1000.0, rate_of(o.poured_bytes, o.took),
+                     o.peak_memory, o.retries, limit, error);
 }
 
 std::string result_line(const Outcome& outcome, bool json) {
@@ -145,24 +142,20 @@ std::string result_line(const Outcome& outcome, bool json) {
 
 std::string summary_text(const Outcome& o) {
   const std::string all = fmt::format("{}, {}", plural(o.files, "file"), format_bytes(o.bytes));
-  const std::string part =
-      fmt::format("{}, {}", plural(o.poured_files, "file"), format_bytes(o.poured_bytes));
+  const std::string part = fmt::format("{}, {}", plural(o.poured_files, "file"), format_bytes(o.poured_bytes));
   const std::string took = format_duration(o.took);
   const std::string at = o.commit.empty() ? "" : ", commit " + shown_text(o.commit);
   const std::string peak = fmt::format("peak memory {}", format_bytes(o.peak_memory));
   switch (o.status) {
-    case Status::present:
-      return fmt::format("already there: {}{}; checked in {}, {}", all, at, took, peak);
-    case Status::planned:
-      return fmt::format("would pour {} of {}{}; nothing was written", part, all, at);
+    case Status::present: return fmt::format("already there: {}{}; checked in {}, {}", all, at, took, peak);
+    case Status::planned: return fmt::format("would pour {} of {}{}; nothing was written", part, all, at);
     case Status::failed:
-      return fmt::format("failed after {}: {}", took,
-                         o.error ? shown_text(o.error->describe()) : "no reason given");
+      return fmt::format("failed after {}: {}", took, o.error ? shown_text(o.error->describe()) : "no reason given");
     case Status::poured: break;
   }
-  std::string line = fmt::format("poured {} in {} ({}), {}, {}", part, took,
-                                 format_rate(rate_of(o.poured_bytes, o.took)), peak,
-                                 o.retries == 1 ? "1 retry" : fmt::format("{} retries", o.retries));
+  std::string line =
+      fmt::format("poured {} in {} ({}), {}, {}", part, took, format_rate(rate_of(o.poured_bytes, o.took)), peak,
+                  o.retries == 1 ? "1 retry" : fmt::format("{} retries", o.retries));
   line += at;
   if (o.limit) line += fmt::format(", limited by {}", limit_name(*o.limit));
   return line;
@@ -172,8 +165,8 @@ std::string summary_fields(const Outcome& o) {
   std::string line = fmt::format(
       "summary status={} uri={} commit={} files={} bytes={} poured_files={} poured_bytes={} "
       "ms={} rate={:.0f} peak_memory={} retries={} limit={}",
-      to_string(o.status), json_quote(o.uri), json_quote(o.commit), o.files, o.bytes, o.poured_files,
-      o.poured_bytes, o.took.count(), rate_of(o.poured_bytes, o.took), o.peak_memory, o.retries,
+      to_string(o.status), json_quote(o.uri), json_quote(o.commit), o.files, o.bytes, o.poured_files, o.poured_bytes,
+      o.took.count(), rate_of(o.poured_bytes, o.took), o.peak_memory, o.retries,
       o.limit ? limit_name(*o.limit) : "none");
   if (!o.error) return line;
   return line + fmt::format(" kind={} exit={} error={}", hfpour::to_string(o.error->kind), o.exit,

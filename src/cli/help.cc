@@ -40,11 +40,11 @@ std::string help_text() {
   std::string text(head);
   for (const Setting& setting : settings()) {
     const std::string_view dashes = setting.flag == "quiet" ? "-q, --" : "--";
-    const std::string flag = fmt::format("{}{}{}{}", dashes, setting.flag,
-                                         setting.is_switch() ? "" : " ", setting.placeholder);
+    const std::string flag =
+        fmt::format("{}{}{}{}", dashes, setting.flag, setting.is_switch() ? "" : " ", setting.placeholder);
     const std::string value = setting.shown(standard);
-    text += flag_line(flag, value.empty() ? std::string(setting.summary)
-                                          : fmt::format("{} [{}]", setting.summary, value));
+    text +=
+        flag_line(flag, value.empty() ? std::string(setting.summary) : fmt::format("{} [{}]", setting.summary, value));
   }
   text += flag_line("-h, --help; -V, --version", "this text; name and version");
   std::string end(tail);

@@ -15,8 +15,7 @@ namespace {
 
 /// Applies one setting from its flag, else from the first of its environment names that says
 /// something.
-Result<void> apply(const Setting& setting, const CommandLine& line, const Environment& env,
-                   Options& options) {
+Result<void> apply(const Setting& setting, const CommandLine& line, const Environment& env, Options& options) {
   if (const auto flag = line.flags.find(setting.flag); flag != line.flags.end()) {
     const std::string name = "--" + std::string(setting.flag);
     for (const std::string& text : flag->second) {
@@ -34,9 +33,7 @@ Result<void> apply(const Setting& setting, const CommandLine& line, const Enviro
     const auto text = env.find(name);
     if (!text || (text->empty() && !setting.empty_counts)) continue;
     if (name == "IGNORE_PATTERNS" && options.include) {
-      if (!text->empty())
-        options.warnings.push_back(
-            "IGNORE_PATTERNS is not used: the patterns of files to take win");
+      if (!text->empty()) options.warnings.push_back("IGNORE_PATTERNS is not used: the patterns of files to take win");
       continue;
     }
     const Given given{name, *text};
@@ -61,8 +58,7 @@ Result<void> read_foreign(const Environment& env, Options& options) {
     options.warnings.push_back("DOWNLOAD_DIR is ignored: nothing is written to disk");
   }
   if (!env.get("HF_HUB_ENABLE_HF_TRANSFER").empty()) {
-    options.warnings.push_back(
-        "HF_HUB_ENABLE_HF_TRANSFER is ignored: hfpour moves the bytes itself");
+    options.warnings.push_back("HF_HUB_ENABLE_HF_TRANSFER is ignored: hfpour moves the bytes itself");
   }
   return {};
 }
@@ -75,23 +71,20 @@ Result<void> place_arguments(const CommandLine& line, Options& options) {
   }
   if (words.empty()) return {};
   if (words.size() > 2) {
-    return usage(fmt::format(
-        "{} arguments where hf://owner/name and s3://bucket/prefix/ are wanted", words.size()));
+    return usage(fmt::format("{} arguments where hf://owner/name and s3://bucket/prefix/ are wanted", words.size()));
   }
   if (words.front().empty() || words.back().empty())
     return usage("an argument is empty: a variable unset in the shell?");
   if (words.size() == 1) {
     const bool store = words.front().starts_with("s3://");
-    return usage(fmt::format(
-        "'{}' alone is half a command: {} is missing", printable(redact(words.front()), 100),
-        store ? "the source, hf://owner/name," : "the destination, s3://bucket/prefix/,"));
+    return usage(fmt::format("'{}' alone is half a command: {} is missing", printable(redact(words.front()), 100),
+                             store ? "the source, hf://owner/name," : "the destination, s3://bucket/prefix/,"));
   }
   if (words[0].starts_with("s3://") && !words[1].starts_with("s3://")) {
     return usage("the source comes first: hfpour hf://owner/name s3://bucket/prefix/");
   }
   if (!words[1].starts_with("s3://")) {
-    return usage(fmt::format("destination '{}': write s3://bucket/prefix/",
-                             printable(redact(words[1]), 100)));
+    return usage(fmt::format("destination '{}': write s3://bucket/prefix/", printable(redact(words[1]), 100)));
   }
   options.source = words[0];
   options.destination = words[1];
@@ -113,10 +106,12 @@ Result<void> place_environment(const Environment& env, Options& options) {
   return {};
 }
 
-/// KServe starts a storage container with the source and the folder it would like it in; the bucket is in the environment.
+/// KServe starts a storage container with the source and the folder it would like it in; the bucket is in the
+/// environment.
 bool is_kserve(const CommandLine& line, const Environment& env) {
   const auto& words = line.arguments;
-  return words.size() == 2 && words[0].starts_with("hf://") && (words[1] + '/').starts_with("/mnt/models/") && !env.get("S3_BUCKET").empty();
+  return words.size() == 2 && words[0].starts_with("hf://") && (words[1] + '/').starts_with("/mnt/models/") &&
+         !env.get("S3_BUCKET").empty();
 }
 
 Result<void> place_kserve(const CommandLine& line, const Environment& env, Options& options) {
@@ -125,7 +120,8 @@ Result<void> place_kserve(const CommandLine& line, const Environment& env, Optio
   }
   if (const auto placed = place_environment(env, options); !placed) return placed;
   options.source = line.arguments[0];
-  options.warnings.push_back("nothing is stored in '" + printable(line.arguments[1], 100) + "': the files go to the bucket");
+  options.warnings.push_back("nothing is stored in '" + printable(line.arguments[1], 100) +
+                             "': the files go to the bucket");
   return {};
 }
 
@@ -191,8 +187,9 @@ Result<void> check_complete(const Options& options) {
   // The store's address and keys alone may stand in files, or come from who runs the machine.
   if (missing.empty()) return {};
   note_missing_store(options, missing);
-  return usage(fmt::format("not set: {}; source and destination may also be arguments: hf://owner/name s3://bucket/prefix/",
-                           joined(missing)));
+  return usage(
+      fmt::format("not set: {}; source and destination may also be arguments: hf://owner/name s3://bucket/prefix/",
+                  joined(missing)));
 }
 
 /// `cat`, `tar` and `put`: arguments behind the word, and flags of their own.
@@ -235,7 +232,8 @@ Result<Options> read_options(std::span<const char* const> argv, const Environmen
     return read_pipe(*line, env, std::move(options));
   }
   for (const Setting& setting : pipe_settings()) {
-    if (line->flags.contains(setting.flag)) return usage(fmt::format("--{} belongs to hfpour cat, put or gc", setting.flag));
+    if (line->flags.contains(setting.flag))
+      return usage(fmt::format("--{} belongs to hfpour cat, put or gc", setting.flag));
   }
   for (const Setting& setting : settings()) {
     if (const auto done = apply(setting, *line, env, options); !done) return done.error();

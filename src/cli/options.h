@@ -88,28 +88,29 @@ struct Options {
 
   std::string hub_endpoint = "https://huggingface.co";  ///< without a `/` at its end
   Secret hf_token;                                      ///< empty: anonymous
-  std::string hf_token_file;  ///< where it came from; empty: not from a file
-  std::string revision;  ///< empty: what the source says, else the default branch
+  std::string hf_token_file;                            ///< where it came from; empty: not from a file
+  std::string revision;                                 ///< empty: what the source says, else the default branch
 
   std::optional<std::vector<std::string>> include;  ///< patterns; never an empty list
   /// Patterns; an empty list says "filter nothing", preset or not.
   std::optional<std::vector<std::string>> exclude;
   std::string preset;  ///< name of a ready-made selection; empty: the whole repository
 
-  Bytes memory = 0;  ///< ceiling in bytes; 0: automatic, `default_memory` or what the cgroup allows
+  Bytes memory = 0;         ///< ceiling in bytes; 0: automatic, `default_memory` or what the cgroup allows
   std::uint64_t lanes = 0;  ///< 0: automatic
   Bytes part_size = 8 * MiB;
   UploadCheck upload_check = UploadCheck::md5;
 
-  std::optional<WantedRange> range;    ///< of `cat`
-  std::optional<Bytes> expected_size;  ///< of `put`
+  std::optional<WantedRange> range;                          ///< of `cat`
+  std::optional<Bytes> expected_size;                        ///< of `put`
   std::chrono::seconds older_than = std::chrono::hours(24);  ///< of `gc`
-  std::string sha256;                  ///< of `put`; 64 lower-case hex digits, or empty
+  std::string sha256;                                        ///< of `put`; 64 lower-case hex digits, or empty
 
   std::chrono::seconds retry_for = std::chrono::minutes(5);  ///< without progress, until a failure is final
 
   std::chrono::seconds deadline{0};  ///< of the whole run; 0: none
-  std::chrono::seconds gc_after = std::chrono::hours(24);  ///< age from which on an upload that nobody claims is dropped
+  std::chrono::seconds gc_after =
+      std::chrono::hours(24);  ///< age from which on an upload that nobody claims is dropped
 
   bool refresh = false;  ///< ask the Hub even when the manifest says the model is there
   bool dry_run = false;

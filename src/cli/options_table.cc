@@ -13,8 +13,7 @@ namespace hfpour::cli {
 namespace {
 
 Error refused(const Given& given, std::string_view rule) {
-  return Error(Kind::usage,
-               fmt::format("{} '{}': {}", given.name, printable(given.text, 100), rule));
+  return Error(Kind::usage, fmt::format("{} '{}': {}", given.name, printable(given.text, 100), rule));
 }
 
 Result<void> set_text(std::string& field, const Given& given) {
@@ -26,7 +25,8 @@ Result<void> set_text(std::string& field, const Given& given) {
 Result<void> set_address(std::string& field, const Given& given) {
   std::string_view text = given.text;
   while (text.ends_with('/')) text.remove_suffix(1);
-  if (text.find(' ') != std::string_view::npos) return refused(Given{given.name, redact(given.text)}, "an address holds no blanks");
+  if (text.find(' ') != std::string_view::npos)
+    return refused(Given{given.name, redact(given.text)}, "an address holds no blanks");
   field = text;
   return {};
 }
@@ -46,8 +46,8 @@ Result<void> set_size(Bytes& field, const Given& given, Bytes least, Bytes most)
   const auto bytes = parse_bytes(given.text);
   if (!bytes) return bytes.error().at(given.name);
   if (*bytes < least || *bytes > most) {
-    return refused(given, fmt::format("{} is outside {} to {}", format_bytes(*bytes),
-                                      size_text(least), size_text(most)));
+    return refused(given,
+                   fmt::format("{} is outside {} to {}", format_bytes(*bytes), size_text(least), size_text(most)));
   }
   field = *bytes;
   return {};
@@ -66,8 +66,7 @@ Result<void> set_lanes(Options& options, const Given& given) {
 }
 
 Result<void> set_memory(Options& options, const Given& given) {
-  if (to_lower(given.text) != "auto")
-    return set_size(options.memory, given, min_memory, max_memory);
+  if (to_lower(given.text) != "auto") return set_size(options.memory, given, min_memory, max_memory);
   options.memory = 0;
   return {};
 }
@@ -75,13 +74,10 @@ Result<void> set_memory(Options& options, const Given& given) {
 template <class E, std::size_t n>
 using Words = std::array<std::pair<std::string_view, E>, n>;
 
-constexpr Words<UploadCheck, 2> upload_checks = {
-    {{"md5", UploadCheck::md5}, {"none", UploadCheck::none}}};
-constexpr Words<LogFormat, 2> log_formats = {
-    {{"text", LogFormat::text}, {"json", LogFormat::json}}};
-constexpr Words<Addressing, 3> addressings = {{{"auto", Addressing::automatic},
-                                               {"path", Addressing::path},
-                                               {"virtual", Addressing::virtual_host}}};
+constexpr Words<UploadCheck, 2> upload_checks = {{{"md5", UploadCheck::md5}, {"none", UploadCheck::none}}};
+constexpr Words<LogFormat, 2> log_formats = {{{"text", LogFormat::text}, {"json", LogFormat::json}}};
+constexpr Words<Addressing, 3> addressings = {
+    {{"auto", Addressing::automatic}, {"path", Addressing::path}, {"virtual", Addressing::virtual_host}}};
 constexpr std::array<std::string_view, 5> log_levels = {"error", "warn", "info", "debug", "trace"};
 
 template <class E, std::size_t n>
@@ -100,8 +96,7 @@ Result<void> set_word(E& field, const Given& given, const Words<E, n>& words) {
 
 template <class E, std::size_t n>
 std::string word_of(E value, const Words<E, n>& words) {
-  const auto at = std::find_if(words.begin(), words.end(),
-                               [value](const auto& word) { return word.second == value; });
+  const auto at = std::find_if(words.begin(), words.end(), [value](const auto& word) { return word.second == value; });
   return at == words.end() ? "" : std::string(at->first);
 }
 
@@ -117,8 +112,7 @@ Result<void> set_log_level(Options& options, const Given& given) {
 /// Adds comma-separated patterns; a flag may be repeated.
 Result<void> add_patterns(std::optional<std::vector<std::string>>& field, const Given& given) {
   std::vector<std::string> patterns = split_list(given.text, ',');
-  if (patterns.empty() && !trim(given.text).empty())
-    return refused(given, "no pattern between the commas");
+  if (patterns.empty() && !trim(given.text).empty()) return refused(given, "no pattern between the commas");
   if (!field) field.emplace();
   field->insert(field->end(), patterns.begin(), patterns.end());
   return {};
@@ -136,7 +130,8 @@ Result<void> set_ca_bundle(CaBundle& field, const Given& given) {
 
 Result<void> set_retry_for(Options& options, const Given& given) {
   const std::optional<std::chrono::seconds> time = parse_duration(given.text);
-  if (!time || *time > std::chrono::hours(24)) return refused(given, "write a whole number and s, m or h, such as 5m, up to 24h");
+  if (!time || *time > std::chrono::hours(24))
+    return refused(given, "write a whole number and s, m or h, such as 5m, up to 24h");
   options.retry_for = *time;
   return {};
 }
@@ -168,41 +163,33 @@ using O = Options;
 using G = Given;
 
 constexpr std::array<Setting, 27> table = {{
-    {"endpoint-url", "URL", "the S3 endpoint (required)",
-     "S3_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL",
+    {"endpoint-url", "URL", "the S3 endpoint (required)", "S3_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL",
      [](O& o, const G& g) { return set_address(o.endpoint_url, g); }, nothing},
     {"region", "NAME", "the store's region", "AWS_REGION AWS_DEFAULT_REGION",
      [](O& o, const G& g) { return set_text(o.region, g); },
-     [](const O& o) {
-       return o.region.empty() ? std::string("learned from the store") : o.region;
-     }},
+     [](const O& o) { return o.region.empty() ? std::string("learned from the store") : o.region; }},
     {"addressing", "HOW", "bucket in the path or in the host: auto, path, virtual", "",
      [](O& o, const G& g) { return set_word(o.addressing, g, addressings); },
      [](const O& o) { return word_of(o.addressing, addressings); }},
     {"profile", "NAME", "of the shared AWS files; beats keys in the environment", "",
      [](O& o, const G& g) { return set_text(o.profile, g); }, nothing},
-    {"ca-bundle", "FILE", "certificates to trust, PEM",
-     "AWS_CA_BUNDLE SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE",
+    {"ca-bundle", "FILE", "certificates to trust, PEM", "AWS_CA_BUNDLE SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE",
      [](O& o, const G& g) { return set_ca_bundle(o.ca_bundle, g); },
-     [](const O& o) {
-       return o.ca_bundle.path.empty() ? std::string("the system's") : o.ca_bundle.path;
-     }},
+     [](const O& o) { return o.ca_bundle.path.empty() ? std::string("the system's") : o.ca_bundle.path; }},
     {"hub-ca-bundle", "FILE", "the same for the Hub's side alone", "",
      [](O& o, const G& g) { return set_ca_bundle(o.hub_ca_bundle, g); }, nothing},
     {"store-ca-bundle", "FILE", "the same for the store and STS alone", "",
      [](O& o, const G& g) { return set_ca_bundle(o.store_ca_bundle, g); }, nothing},
     {"hub-endpoint", "URL", "the Hub or a mirror of it", "HF_ENDPOINT",
-     [](O& o, const G& g) { return set_address(o.hub_endpoint, g); },
-     [](const O& o) { return o.hub_endpoint; }},
+     [](O& o, const G& g) { return set_address(o.hub_endpoint, g); }, [](const O& o) { return o.hub_endpoint; }},
     {"revision", "REV", "branch, tag or commit", "MODEL_REVISION",
      [](O& o, const G& g) { return set_text(o.revision, g); },
      [](const O& o) { return o.revision.empty() ? std::string("main") : o.revision; }},
-    {"include", "PATTERNS", "only these files: '*.json,*.safetensors'; repeatable",
-     "ALLOW_PATTERNS", add_include, nothing},
+    {"include", "PATTERNS", "only these files: '*.json,*.safetensors'; repeatable", "ALLOW_PATTERNS", add_include,
+     nothing},
     {"exclude", "PATTERNS", "not these files; repeatable", "IGNORE_PATTERNS",
      [](O& o, const G& g) { return add_patterns(o.exclude, g); }, nothing, true},
-    {"preset", "NAME", "a ready-made selection: vllm", "",
-     [](O& o, const G& g) { return set_text(o.preset, g); },
+    {"preset", "NAME", "a ready-made selection: vllm", "", [](O& o, const G& g) { return set_text(o.preset, g); },
      [](const O& o) { return o.preset.empty() ? std::string("the whole repository") : o.preset; }},
     {"memory", "SIZE", "ceiling of all memory", "", set_memory, shown_memory},
     {"lanes", "N", "files moved side by side", "HF_MAX_WORKERS", set_lanes,
@@ -222,14 +209,11 @@ constexpr std::array<Setting, 27> table = {{
      [](O& o, const G& g) { return set_switch(o.refresh, g); }, nothing},
     {"dry-run", "", "show what would be poured, write nothing", "",
      [](O& o, const G& g) { return set_switch(o.dry_run, g); }, nothing},
-    {"json", "", "the result on stdout as JSON", "",
-     [](O& o, const G& g) { return set_switch(o.json, g); }, nothing},
+    {"json", "", "the result on stdout as JSON", "", [](O& o, const G& g) { return set_switch(o.json, g); }, nothing},
     {"report", "FILE", "each file and the run as JSON; - is stdout, instead of the URI", "",
      [](O& o, const G& g) { return set_text(o.report, g); }, nothing},
-    {"quiet", "", "only warnings and errors", "",
-     [](O& o, const G& g) { return set_switch(o.quiet, g); }, nothing},
-    {"no-progress", "", "no live bar, no periodic line",
-     "DISABLE_PROGRESS HF_HUB_DISABLE_PROGRESS_BARS",
+    {"quiet", "", "only warnings and errors", "", [](O& o, const G& g) { return set_switch(o.quiet, g); }, nothing},
+    {"no-progress", "", "no live bar, no periodic line", "DISABLE_PROGRESS HF_HUB_DISABLE_PROGRESS_BARS",
      [](O& o, const G& g) {
        bool off = false;
        auto result = set_switch(off, g);
@@ -237,8 +221,7 @@ constexpr std::array<Setting, 27> table = {{
        return result;
      },
      nothing},
-    {"log-format", "HOW", "text, json", "",
-     [](O& o, const G& g) { return set_word(o.log_format, g, log_formats); },
+    {"log-format", "HOW", "text, json", "", [](O& o, const G& g) { return set_word(o.log_format, g, log_formats); },
      [](const O& o) { return word_of(o.log_format, log_formats); }},
     {"log-level", "LEVEL", "error, warn, info, debug, trace", "", set_log_level,
      [](const O& o) { return o.log_level; }},
@@ -252,16 +235,14 @@ std::span<const Setting> settings() {
 
 std::string twin(std::string_view flag) {
   std::string name = "HFPOUR_";
-  for (const char c : flag)
-    name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  for (const char c : flag) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   return name;
 }
 
 Result<void> check_text(const Given& given) {
   const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  const std::string shown = given.text.find("://") == std::string_view::npos
-                                ? std::string(given.text)
-                                : redact(given.text);
+  const std::string shown =
+      given.text.find("://") == std::string_view::npos ? std::string(given.text) : redact(given.text);
   const Given safe{given.name, shown};
   if (std::any_of(given.text.begin(), given.text.end(), control))
     return refused(safe, "control characters are not allowed");

@@ -20,12 +20,10 @@ struct Setting {
   std::string_view flag;         ///< without dashes
   std::string_view placeholder;  ///< of its value in the help; empty: a switch
   std::string_view summary;
-  std::string_view
-      variables;  ///< environment names after the `HFPOUR_` twin, blank-separated, best first
+  std::string_view variables;  ///< environment names after the `HFPOUR_` twin, blank-separated, best first
   Result<void> (*apply)(Options&, const Given&);
-  std::string (*shown)(
-      const Options&);        ///< the value as the help shows a default; empty: nothing to show
-  bool empty_counts = false;  ///< an empty value says something
+  std::string (*shown)(const Options&);  ///< the value as the help shows a default; empty: nothing to show
+  bool empty_counts = false;             ///< an empty value says something
 
   bool is_switch() const { return placeholder.empty(); }
 };

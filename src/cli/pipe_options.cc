@@ -22,7 +22,8 @@ struct Command {
 
 constexpr std::array<Command, 4> commands = {{
     {Action::cat, "cat",
-     "range revision hub-endpoint endpoint-url region addressing profile ca-bundle hub-ca-bundle store-ca-bundle memory lanes "
+     "range revision hub-endpoint endpoint-url region addressing profile ca-bundle hub-ca-bundle store-ca-bundle "
+     "memory lanes "
      "retry-for quiet no-progress log-format log-level",
      "hfpour cat hf://owner/name[@revision]/path | s3://bucket/key",
      R"(hfpour cat streams one file to stdout, fetched in ranges side by side and hashed as it goes.
@@ -38,7 +39,8 @@ the length is checked. An object that is replaced while it is read ends the run:
 
 )"},
     {Action::tar, "tar",
-     "include exclude preset revision hub-endpoint ca-bundle hub-ca-bundle memory lanes retry-for quiet no-progress log-format log-level",
+     "include exclude preset revision hub-endpoint ca-bundle hub-ca-bundle memory lanes retry-for quiet no-progress "
+     "log-format log-level",
      "hfpour tar hf://owner/name[@revision]",
      R"(hfpour tar writes the files of a repository to stdout as a POSIX tar archive, in the Hub's order.
 
@@ -67,7 +69,9 @@ Parts begin at --part-size and grow with the stream; with --expected-size all ha
 them must fit into --memory, so that is what bounds the stream: 256Mi takes about 900 GiB.
 
 )"},
-    {Action::gc, "gc", "older-than dry-run json endpoint-url region addressing profile ca-bundle store-ca-bundle retry-for quiet log-format log-level",
+    {Action::gc, "gc",
+     "older-than dry-run json endpoint-url region addressing profile ca-bundle store-ca-bundle retry-for quiet "
+     "log-format log-level",
      "hfpour gc s3://bucket[/prefix/]",
      R"(hfpour gc drops the open multipart uploads below a prefix that nothing has happened to for --older-than.
 
@@ -82,7 +86,8 @@ as well. On stdout: one line for each upload.
 }};
 
 const Command* find_command(Action action) {
-  const auto at = std::find_if(commands.begin(), commands.end(), [action](const Command& c) { return c.action == action; });
+  const auto at =
+      std::find_if(commands.begin(), commands.end(), [action](const Command& c) { return c.action == action; });
   return at == commands.end() ? nullptr : &*at;
 }
 
@@ -103,7 +108,8 @@ Result<void> set_range(Options& options, const Given& given) {
   if ((low.empty() && high.empty()) || (!low.empty() && !range.first) || (!high.empty() && !range.last)) {
     return refused(given, rule);
   }
-  if (range.first && range.last && *range.last < *range.first) return refused(given, "the last byte comes before the first");
+  if (range.first && range.last && *range.last < *range.first)
+    return refused(given, "the last byte comes before the first");
   if (!range.first && *range.last == 0) return refused(given, "a range of no bytes");
   options.range = range;
   return {};
@@ -130,7 +136,9 @@ Result<void> set_older_than(Options& options, const Given& given) {
   return {};
 }
 
-std::string nothing(const Options&) { return ""; }
+std::string nothing(const Options&) {
+  return "";
+}
 
 constexpr std::array<Setting, 4> table = {{
     {"older-than", "AGE", "age from which on an upload is dropped: 90m, 24h, 7d", "", set_older_than,
@@ -165,8 +173,9 @@ Result<void> place_put(const Command& command, std::span<const std::string> word
   options.source = words.size() == 2 ? words[0] : "-";
   options.destination = words.back();
   if (options.source.starts_with("hf://") || options.source.starts_with("s3://")) {
-    return usage_of(command, fmt::format("put reads stdin or a file; pipe into it: hfpour cat {} | hfpour put - s3://bucket/key",
-                                         printable(redact(options.source), 100)));
+    return usage_of(command,
+                    fmt::format("put reads stdin or a file; pipe into it: hfpour cat {} | hfpour put - s3://bucket/key",
+                                printable(redact(options.source), 100)));
   }
   if (options.source.starts_with("http://") || options.source.starts_with("https://")) {
     return usage_of(command, "put reads stdin or a file; pipe into it: curl -f URL | hfpour put - s3://bucket/key");
@@ -180,7 +189,8 @@ Result<void> place_put(const Command& command, std::span<const std::string> word
 Result<void> place_gc(const Command& command, std::span<const std::string> words, Options& options) {
   if (words.empty()) return usage_of(command, "gc wants a bucket");
   if (words.size() > 1) return usage_of(command, fmt::format("{} arguments where gc wants one", words.size()));
-  if (!words[0].starts_with("s3://")) return usage_of(command, fmt::format("'{}' is no bucket", printable(redact(words[0]), 100)));
+  if (!words[0].starts_with("s3://"))
+    return usage_of(command, fmt::format("'{}' is no bucket", printable(redact(words[0]), 100)));
   options.destination = words[0];
   return {};
 }
@@ -194,7 +204,9 @@ std::optional<Action> pipe_command(std::string_view word) {
   return std::nullopt;
 }
 
-std::span<const Setting> pipe_settings() { return table; }
+std::span<const Setting> pipe_settings() {
+  return table;
+}
 
 std::vector<const Setting*> all_settings() {
   std::vector<const Setting*> all;

@@ -14,15 +14,16 @@ namespace hfpour::cli {
 Result<Report> Report::open(const std::string& name) {
   std::FILE* const file = name == "-" ? stdout : std::fopen(name.c_str(), "we");
   if (file != nullptr) return Report(file, name);
-  return Error(Kind::usage, fmt::format("the report '{}' cannot be written: {}", printable(name, 200), std::strerror(errno)));
+  return Error(Kind::usage,
+               fmt::format("the report '{}' cannot be written: {}", printable(name, 200), std::strerror(errno)));
 }
 
 void Report::add(const FileFacts& file) {
   put(fmt::format(R"({{"path":{},"status":"{}","bytes":{},"seconds":{:.3f},"rate":{:.0f},"retries":{},"parts":{},)"
                   R"("hash":"{}:{}","etag":{}}})",
                   json_quote(file.path), file.adopted ? "kept" : "stored", file.size,
-                  static_cast<double>(file.took.count()) / 1000.0, rate_of(file.size, file.took), file.retries, file.parts,
-                  to_string(file.hash.kind), to_hex(file.hash), json_quote(file.etag)));
+                  static_cast<double>(file.took.count()) / 1000.0, rate_of(file.size, file.took), file.retries,
+                  file.parts, to_string(file.hash.kind), to_hex(file.hash), json_quote(file.etag)));
 }
 
 void Report::add(std::string_view path, const Error& error) {

@@ -9,8 +9,8 @@
 
 namespace hfpour::cli {
 
-/// The report of a run, one JSON object: `files`, each with what was done to it, then `run`, the outcome as `--json` prints
-/// it. Files are written as they end and not kept, so that 100,000 of them take no memory. Loop thread.
+/// The report of a run, one JSON object: `files`, each with what was done to it, then `run`, the outcome as `--json`
+/// prints it. Files are written as they end and not kept, so that 100,000 of them take no memory. Loop thread.
 ///
 /// A file that cannot be written to any more stops the report and nothing else; `finish` tells.
 class Report {

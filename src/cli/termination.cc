@@ -35,8 +35,10 @@ std::string_view hint_for(int code) {
     case ExitStatus::not_found: return "check the names; a private repository also needs HF_TOKEN";
     case ExitStatus::empty_selection: return "check ALLOW_PATTERNS, IGNORE_PATTERNS, --include, --exclude";
     case ExitStatus::temporary: return "run it again: files that are finished are kept";
-    case ExitStatus::forbidden: return "check HF_TOKEN and the repository's terms, or the store's credentials and policy";
-    case ExitStatus::integrity: return "what came differs from the Hub's hash twice: suspect a mirror or a proxy between";
+    case ExitStatus::forbidden:
+      return "check HF_TOKEN and the repository's terms, or the store's credentials and policy";
+    case ExitStatus::integrity:
+      return "what came differs from the Hub's hash twice: suspect a mirror or a proxy between";
     case ExitStatus::quota: return "make room in the bucket, or raise its quota";
     case ExitStatus::deadline:
     case ExitStatus::lease:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// OpenSSL's newer interface hides the state of a digest, and a run that was killed must be able to go on with it. The older
-// one runs the same code on the same vector instructions.
+// OpenSSL's newer interface hides the state of a digest, and a run that was killed must be able to go on with it. The
+// older one runs the same code on the same vector instructions.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "digest/digest.h"
 
@@ -82,7 +82,8 @@ struct Digest::Context {
   };
 };
 
-Digest::Digest(DigestKind kind) : context_(std::make_unique<Context>(kind)) {}
+Digest::Digest(DigestKind kind) : context_(std::make_unique<Context>(kind)) {
+}
 Digest::Digest(Digest&&) noexcept = default;
 Digest& Digest::operator=(Digest&&) noexcept = default;
 Digest::~Digest() = default;
@@ -135,14 +136,20 @@ std::optional<Digest> Digest::restore(DigestKind kind, ByteView saved) {
   return digest;
 }
 
-void Xxh3::Free::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
+void Xxh3::Free::operator()(XXH3_state_s* state) const {
+  XXH3_freeState(state);
+}
 
-Xxh3::Xxh3() : state_(XXH3_createState()) { XXH3_128bits_reset(state_.get()); }
+Xxh3::Xxh3() : state_(XXH3_createState()) {
+  XXH3_128bits_reset(state_.get());
+}
 Xxh3::Xxh3(Xxh3&&) noexcept = default;
 Xxh3& Xxh3::operator=(Xxh3&&) noexcept = default;
 Xxh3::~Xxh3() = default;
 
-void Xxh3::update(ByteView bytes) { XXH3_128bits_update(state_.get(), bytes.data(), bytes.size()); }
+void Xxh3::update(ByteView bytes) {
+  XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
+}
 
 Xxh3::Value Xxh3::finish() {
   XXH128_canonical_t canonical;

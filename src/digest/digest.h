@@ -15,7 +15,8 @@ namespace hfpour {
 enum class DigestKind { sha256, sha1 };
 
 /// A digest on its way, as bytes that another process can go on with: the chaining words and the number of bytes fed so
-/// far, both big-endian, and the bytes of the last block that is not full. At most 103 bytes. It says nothing of the kind.
+/// far, both big-endian, and the bytes of the last block that is not full. At most 103 bytes. It says nothing of the
+/// kind.
 using Midstate = std::vector<std::byte>;
 
 /// A cryptographic digest fed piece by piece (OpenSSL). One thread at a time.

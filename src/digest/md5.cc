@@ -12,11 +12,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "MD5 counts in little-endian words");
 
-/// One word of each of eight streams. The compiler makes of it what the machine has: two SSE2 or NEON registers, or one of AVX2.
+/// One word of each of eight streams. The compiler makes of it what the machine has: two SSE2 or NEON registers, or one
+/// of AVX2.
 using Words = std::uint32_t __attribute__((vector_size(4 * Md5::width)));
 
-/// Rotations of the four rounds, and for each round which word of the block a step takes: `step * stride + first` (RFC 1321, 3.4).
-constexpr std::array<std::array<int, 4>, 4> rotations = {{{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}}};
+/// Rotations of the four rounds, and for each round which word of the block a step takes: `step * stride + first` (RFC
+/// 1321, 3.4).
+constexpr std::array<std::array<int, 4>, 4> rotations = {
+    {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}}};
 constexpr std::array<std::size_t, 4> stride = {1, 5, 3, 7};
 constexpr std::array<std::size_t, 4> first = {0, 1, 5, 0};
 /// The integer part of 2^32 · |sin(step + 1)|.
@@ -62,7 +65,8 @@ std::uint32_t word_at(const std::byte* from) {
 }
 
 /// `count` blocks of eight streams. The longest loop of the program.
-void take_abreast(std::array<Words, 4>& state, const std::array<const std::byte*, Md5::width>& from, std::size_t count) {
+void take_abreast(std::array<Words, 4>& state, const std::array<const std::byte*, Md5::width>& from,
+                  std::size_t count) {
   for (std::size_t at = 0; at < count * 64; at += 64) {
     std::array<Words, 16> words;
     for (std::size_t i = 0; i < 16; ++i) {

@@ -10,7 +10,8 @@ namespace hfpour::http {
 Error classify(CURLcode code, std::string_view host, std::string_view detail) {
   // libcurl quotes the address of a proxy it cannot read, with the password in it.
   if (detail.find("Unsupported proxy") != std::string_view::npos) {
-    return Error(Kind::usage, fmt::format("the proxy's address that the environment gives for {} cannot be used", host));
+    return Error(Kind::usage,
+                 fmt::format("the proxy's address that the environment gives for {} cannot be used", host));
   }
   const std::string cause = printable(detail.empty() ? curl_easy_strerror(code) : detail, 200);
   switch (code) {
@@ -25,25 +26,22 @@ Error classify(CURLcode code, std::string_view host, std::string_view detail) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
       return Error(Kind::network, fmt::format("cannot find the address of {} ({})", host, cause));
-    case CURLE_COULDNT_CONNECT:
-      return Error(Kind::network, fmt::format("cannot connect to {} ({})", host, cause));
+    case CURLE_COULDNT_CONNECT: return Error(Kind::network, fmt::format("cannot connect to {} ({})", host, cause));
     case CURLE_OPERATION_TIMEDOUT:
       return Error(Kind::timeout, fmt::format("{} did not answer in time ({})", host, cause));
-    case CURLE_PARTIAL_FILE:
-      return Error(Kind::network, fmt::format("{} ended an answer early ({})", host, cause));
-    case CURLE_OUT_OF_MEMORY:
-      return Error(Kind::internal, "out of memory in libcurl");
-    default:
-      return Error(Kind::network, fmt::format("the connection to {} failed ({})", host, cause));
+    case CURLE_PARTIAL_FILE: return Error(Kind::network, fmt::format("{} ended an answer early ({})", host, cause));
+    case CURLE_OUT_OF_MEMORY: return Error(Kind::internal, "out of memory in libcurl");
+    default: return Error(Kind::network, fmt::format("the connection to {} failed ({})", host, cause));
   }
 }
 
 Error proxy_refusal(int status, std::string_view host) {
   Error error(Kind::network, fmt::format("the proxy could not reach {}", host));
   if (status == 407 || status == 401) {  // tinyproxy says 401 to a wrong password
-    error = Error(Kind::usage, fmt::format("the proxy wants a name and a password on the way to {}: write them, if they are "
-                                           "missing or wrong, into HTTPS_PROXY or http_proxy as http://name:password@host:port",
-                                           host));
+    error = Error(Kind::usage,
+                  fmt::format("the proxy wants a name and a password on the way to {}: write them, if they are "
+                              "missing or wrong, into HTTPS_PROXY or http_proxy as http://name:password@host:port",
+                              host));
   } else if (status < 500) {
     error = Error(Kind::forbidden, fmt::format("the proxy lets nobody through to {}", host));
   }

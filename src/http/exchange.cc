@@ -21,7 +21,8 @@ constexpr std::chrono::seconds slow_window{30};
 constexpr Bytes slowest_body = 1000;  ///< per second
 }  // namespace
 
-Exchange::Exchange(Client& client, Request request) : client_(client), request_(std::move(request)) {}
+Exchange::Exchange(Client& client, Request request) : client_(client), request_(std::move(request)) {
+}
 
 Exchange::~Exchange() {
   client_.forget(this);
@@ -60,8 +61,8 @@ Task<Result<Response>> Exchange::run(CancelToken cancel) {
 std::string Exchange::summary(SteadyTime begun) const {
   const auto took = std::chrono::duration_cast<Millis>(client_.reactor().clock().now() - begun);
   const std::string end = error_ ? error_->describe() : fmt::format("HTTP {}", response_.status);
-  return fmt::format("{} {}: {}, {} ms, {} B sent, {} B received", request_.method, redact(request_.url), end, took.count(), sent_,
-                     received_);
+  return fmt::format("{} {}: {}, {} ms, {} B sent, {} B received", request_.method, redact(request_.url), end,
+                     took.count(), sent_, received_);
 }
 
 // --- setting up
@@ -190,7 +191,8 @@ void Exchange::on_done(CURLcode code) {
   long tunnel = 0;
   curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &tunnel);
   const bool refused = code != CURLE_OK && tunnel >= 300;
-  if (!error_ && (refused || response_.status == 407)) error_ = proxy_refusal(refused ? static_cast<int>(tunnel) : 407, host());
+  if (!error_ && (refused || response_.status == 407))
+    error_ = proxy_refusal(refused ? static_cast<int>(tunnel) : 407, host());
   if (code != CURLE_OK && !error_) error_ = classify(code, host(), detail_.data());
   ended_.notify();
 }
@@ -230,7 +232,8 @@ std::size_t Exchange::on_body(ByteView bytes) {
   // A long body of an answer nobody can use, such as an error page, is cut; one that was wanted whole is an error.
   if (response_.body.size() + bytes.size() > body_limit_) {
     if (response_.status >= 400) return bytes.size();
-    error_ = Error(Kind::protocol, fmt::format("the answer of {} is longer than {}", host(), format_bytes(body_limit_)));
+    error_ =
+        Error(Kind::protocol, fmt::format("the answer of {} is longer than {}", host(), format_bytes(body_limit_)));
     return CURL_WRITEFUNC_ERROR;
   }
   received_ += bytes.size();
@@ -250,7 +253,9 @@ std::size_t Exchange::on_send(std::span<std::byte> buffer) {
   return CURL_READFUNC_ABORT;
 }
 
-int Exchange::on_rewind() { return outlet_->rewind() ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK; }
+int Exchange::on_rewind() {
+  return outlet_->rewind() ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+}
 
 std::string Exchange::host() const {
   const Result<Url> url = parse_url(request_.url);

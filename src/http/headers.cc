@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::chrono::seconds longest_wait = std::chrono::hours(24);
 /// The clock of the system counts nanoseconds in 64 bits, which end in the year 2262.
-constexpr std::time_t last_second = std::chrono::floor<std::chrono::seconds>(WallTime::max().time_since_epoch()).count();
+constexpr std::time_t last_second =
+    std::chrono::floor<std::chrono::seconds>(WallTime::max().time_since_epoch()).count();
 
 bool is_token_char(char c) {
   const bool alnum = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -36,8 +37,7 @@ class LinkReader {
   }
 
   void skip_blanks() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t'))
-      rest_.remove_prefix(1);
+    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t')) rest_.remove_prefix(1);
   }
 
   std::optional<std::string_view> take_target() {
@@ -157,14 +157,12 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
   return range;
 }
 
-Result<std::optional<std::string>> parse_link(const std::vector<std::string>& values,
-                                              std::string_view request_url) {
+Result<std::optional<std::string>> parse_link(const std::vector<std::string>& values, std::string_view request_url) {
   std::optional<std::string> next;
   for (const std::string& field : values) {
     const auto links = read_links(field);
     if (!links) {
-      return Error(Kind::protocol,
-                   fmt::format("the Link header '{}' cannot be read", printable(field, 120)));
+      return Error(Kind::protocol, fmt::format("the Link header '{}' cannot be read", printable(field, 120)));
     }
     for (const LinkValue& link : *links) {
       if (!has_relation(link.relations, "next")) continue;
@@ -210,8 +208,7 @@ std::optional<WallTime> parse_http_date(std::string_view value) {
   return std::chrono::system_clock::from_time_t(seconds);
 }
 
-std::optional<std::chrono::seconds> parse_retry_after(const Headers& headers,
-                                                      std::optional<WallTime> now) {
+std::optional<std::chrono::seconds> parse_retry_after(const Headers& headers, std::optional<WallTime> now) {
   const std::optional<std::string> field = headers.get("Retry-After");
   if (!field) return std::nullopt;
   const Bytes cap = static_cast<Bytes>(longest_wait.count());

@@ -33,8 +33,7 @@ std::optional<ContentRange> parse_content_range(std::string_view value);
 /// field, no blank after `;`, quoted and bare `rel`, several relations in one `rel`, relative
 /// addresses. Errors: `protocol` for a field that cannot be read or names two next pages; never the
 /// end of the list, since a list that ends early is a model that lacks files. Pure; any thread.
-Result<std::optional<std::string>> parse_link(const std::vector<std::string>& values,
-                                              std::string_view request_url);
+Result<std::optional<std::string>> parse_link(const std::vector<std::string>& values, std::string_view request_url);
 
 /// One bucket of a rate limit.
 struct RateLimit {
@@ -54,8 +53,8 @@ std::optional<RateLimit> parse_rate_limit(const Headers& headers);
 std::optional<std::chrono::seconds> parse_retry_after(const Headers& headers,
                                                       std::optional<WallTime> now = std::nullopt);
 
-/// Reads an HTTP date in any of the three forms of RFC 9110 section 5.6.7; nothing outside the years 1970 to 2262. Pure;
-/// any thread.
+/// Reads an HTTP date in any of the three forms of RFC 9110 section 5.6.7; nothing outside the years 1970 to 2262.
+/// Pure; any thread.
 std::optional<WallTime> parse_http_date(std::string_view value);
 
 /// The tag without `W/` and without its quotes. Pure; any thread.

@@ -36,13 +36,15 @@ class Headers {
 /// One request to be sent. A small body stands in `body`; a large one comes from an outlet (see `Exchange`).
 struct Request {
   std::string method = "GET";
-  std::string url;       ///< sent as it stands, already encoded
-  Headers headers;       ///< names and values are sent verbatim
+  std::string url;  ///< sent as it stands, already encoded
+  Headers headers;  ///< names and values are sent verbatim
   std::string body;
 };
 
 /// True for the statuses that send the asker to their `Location`.
-inline bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+inline bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 /// Status, header fields and, unless it went to an inlet, the body of an answer.
 struct Response {

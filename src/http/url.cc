@@ -28,8 +28,7 @@ bool is_name_host(std::string_view host) {
 
 bool is_ipv6_host(std::string_view host) {
   if (host.size() < 4 || host.front() != '[' || host.back() != ']') return false;
-  return host.substr(1, host.size() - 2).find_first_not_of("0123456789abcdef:.") ==
-         std::string_view::npos;
+  return host.substr(1, host.size() - 2).find_first_not_of("0123456789abcdef:.") == std::string_view::npos;
 }
 
 int default_port(std::string_view scheme) {
@@ -41,8 +40,7 @@ std::optional<std::string_view> read_authority(std::string_view authority, Url& 
   if (authority.find('@') != std::string_view::npos) return "a user name has no place in it";
   const std::size_t bracket = authority.rfind(']');
   const std::size_t colon = authority.rfind(':');
-  const bool has_port =
-      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  const bool has_port = colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
   url.host = to_lower(authority.substr(0, has_port ? colon : authority.size()));
   if (!is_name_host(url.host) && !is_ipv6_host(url.host)) return "it has no valid host name";
   if (!has_port) return std::nullopt;
@@ -54,8 +52,7 @@ std::optional<std::string_view> read_authority(std::string_view authority, Url& 
 }
 
 Error bad_url(std::string_view text, std::string_view rule) {
-  return Error(Kind::usage,
-               fmt::format("'{}' is not a usable address: {}", printable(redact(text), 200), rule));
+  return Error(Kind::usage, fmt::format("'{}' is not a usable address: {}", printable(redact(text), 200), rule));
 }
 
 std::string_view without_fragment(std::string_view text) {

@@ -41,7 +41,8 @@ class Filter {
     if (event == Event::object_start) names_[level].clear();
     if (event == Event::key) return keep_field(level, value.get_ref<const std::string&>());
     // What stands directly in the outermost list or object.
-    const bool entry = level == 1 && (event == Event::object_start || event == Event::array_start || event == Event::value);
+    const bool entry =
+        level == 1 && (event == Event::object_start || event == Event::array_start || event == Event::value);
     if (entry && ++entries_ > shape_.most_entries) too_many_ = true;
     return !too_many_;
   }

@@ -3,8 +3,8 @@
 
 #include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 

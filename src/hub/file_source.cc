@@ -13,9 +13,9 @@
 namespace hfpour::hub {
 namespace {
 
-constexpr unsigned most_hops = 4;              ///< contract hub §3.3: three more after the first
-constexpr unsigned most_wrong_answers = 3;     ///< a 200 to a range, a wrong Content-Range: not a matter of patience
-constexpr unsigned most_new_addresses = 5;     ///< without progress (contract hub §3.6)
+constexpr unsigned most_hops = 4;           ///< contract hub §3.3: three more after the first
+constexpr unsigned most_wrong_answers = 3;  ///< a 200 to a range, a wrong Content-Range: not a matter of patience
+constexpr unsigned most_new_addresses = 5;  ///< without progress (contract hub §3.6)
 
 /// Counts since the last progress what a new address may cure, but only so often (contract hub §5.4).
 struct Refusals {
@@ -75,7 +75,9 @@ class FileSource::RangeInlet final : public Inlet {
   Bytes incoming_ = 0;  ///< the offset in the file of the next byte that comes in; never beyond `at_`
 };
 
-std::string FileSource::name_of(const FileEntry& file) const { return "'" + printable(file.path) + "'"; }
+std::string FileSource::name_of(const FileEntry& file) const {
+  return "'" + printable(file.path) + "'";
+}
 
 Task<Result<void>> FileSource::stream(const FileEntry& file, ByteRange range, Inlet& inlet, CancelToken cancel) {
   std::unique_ptr<Slot>& place = links_[&file];
@@ -110,8 +112,8 @@ Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange rang
     if (error.kind == Kind::protocol && ++wrong_answers >= most_wrong_answers) co_return error.at(name_of(file));
     // An edge that went silent or slow asks for a new address: it may lead to another edge (contract hub §5.4).
     const bool silent = error.kind == Kind::timeout && error.http_status == 0;
-    Result<void> again = co_await hub_.wait_after(std::move(error), fmt::format("{} at byte {}", name_of(file), ranged.at()),
-                                                  backoff, cancel);
+    Result<void> again = co_await hub_.wait_after(
+        std::move(error), fmt::format("{} at byte {}", name_of(file), ranged.at()), backoff, cancel);
     if (!again) co_return again.error().kind == Kind::cancelled ? again.error() : again.error().at(name_of(file));
     // So does each second failure.
     if (backoff.failures() % 2 == 0 || silent) slot.link.reset();
@@ -168,7 +170,8 @@ Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, R
   co_return Error(Kind::protocol, "the address of " + name_of(file) + " redirects too often");
 }
 
-/// One edge of the CDN may have a certificate that is not trusted while the next is fine; the Hub itself has no other address.
+/// One edge of the CDN may have a certificate that is not trusted while the next is fine; the Hub itself has no other
+/// address.
 Error FileSource::of_edge(Error error, const Link& link, Slot& slot) {
   if (link.on_hub || error.kind != Kind::usage) return error;
   slot.link.reset();
@@ -177,8 +180,8 @@ Error FileSource::of_edge(Error error, const Link& link, Slot& slot) {
 }
 
 /// What an answer means that did not bring all the bytes (contract hub §5.4).
-Result<void> FileSource::judge(const FileEntry& file, const http::Response& answer, bool accepted,
-                               const Link& link, Slot& slot) const {
+Result<void> FileSource::judge(const FileEntry& file, const http::Response& answer, bool accepted, const Link& link,
+                               Slot& slot) const {
   const int status = answer.status;
   if (status == 200 || status == 206) {
     slot.link.reset();

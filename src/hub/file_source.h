@@ -24,7 +24,8 @@ class FileSource final : public Source {
   void done(const FileEntry& file) override { links_.erase(&file); }
 
  private:
-  /// The link of one file, shared by its streams until the file is done; asked for by one of them, awaited by the others.
+  /// The link of one file, shared by its streams until the file is done; asked for by one of them, awaited by the
+  /// others.
   struct Slot {
     std::optional<Link> link;
     bool asking = false;
@@ -37,7 +38,8 @@ class FileSource final : public Source {
   Task<Result<void>> attempt(const FileEntry& file, ByteRange range, RangeInlet& inlet, Slot& slot, Link link,
                              CancelToken cancel);
   static Error of_edge(Error error, const Link& link, Slot& slot);
-  Result<void> judge(const FileEntry& file, const http::Response& answer, bool accepted, const Link& link, Slot& slot) const;
+  Result<void> judge(const FileEntry& file, const http::Response& answer, bool accepted, const Link& link,
+                     Slot& slot) const;
   std::string name_of(const FileEntry& file) const;
 
   HubClient& hub_;

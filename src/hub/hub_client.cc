@@ -18,10 +18,10 @@
 namespace hfpour::hub {
 namespace {
 
-constexpr Bytes longest_page = 8 * MiB;  ///< 1000 entries of 300 bytes are usual; names may have 1 KiB each
+constexpr Bytes longest_page = 8 * MiB;    ///< 1000 entries of 300 bytes are usual; names may have 1 KiB each
 constexpr std::size_t most_pages = 5'000;  ///< 5 million entries; the Hub advises 100,000 (contract hub §2.5)
 constexpr Millis answer_limit{60'000};
-constexpr unsigned most_hops = 10;       ///< contract hub §1.4
+constexpr unsigned most_hops = 10;  ///< contract hub §1.4
 
 std::string origin_of_text(const std::string& url) {
   const Result<http::Url> parsed = http::parse_url(url);
@@ -42,9 +42,16 @@ Result<std::string> check_endpoint(std::string_view endpoint) {
 
 HubClient::HubClient(http::Client& client, std::string endpoint, Token token, Observer& observer, Random& random,
                      RetryPolicy patience, Progress& progress)
-    : client_(client), endpoint_(std::move(endpoint)), origin_(origin_of_text(endpoint_)), token_(std::move(token)),
-      observer_(observer), random_(random), patience_(patience), progress_(progress),
-      pacer_(client.reactor(), random) {}
+    : client_(client),
+      endpoint_(std::move(endpoint)),
+      origin_(origin_of_text(endpoint_)),
+      token_(std::move(token)),
+      observer_(observer),
+      random_(random),
+      patience_(patience),
+      progress_(progress),
+      pacer_(client.reactor(), random) {
+}
 
 http::Request HubClient::make_request(std::string method, std::string url) {
   http::Request request{std::move(method), std::move(url), {}, ""};
@@ -130,7 +137,8 @@ Task<Result<Link>> HubClient::resolve(const RepoRef& ref, const std::string& com
     if (!answer) co_return answer.error();
     Result<Link> link = read_resolve_answer(resolve_request(ref, commit, file, url), *answer);
     if (!link || !link->ask_again) co_return link;
-    if (!link->on_hub) co_return Error(Kind::usage, "the Hub sends on to " + redact(link->url) + "; set HF_ENDPOINT to use it");
+    if (!link->on_hub)
+      co_return Error(Kind::usage, "the Hub sends on to " + redact(link->url) + "; set HF_ENDPOINT to use it");
     url = link->url;
   }
   co_return Error(Kind::protocol, what + " is redirected round in a circle");
@@ -141,7 +149,9 @@ Result<Link> HubClient::read_redirect(const RepoRef& ref, const std::string& com
   return read_resolve_answer(resolve_request(ref, commit, file, url), answer);
 }
 
-http::Request HubClient::request_for(const Link& link) { return make_request("GET", link.url); }
+http::Request HubClient::request_for(const Link& link) {
+  return make_request("GET", link.url);
+}
 
 Task<Result<http::Response>> HubClient::ask(http::Request request, std::string bucket, std::string what,
                                             bool redirects_wanted, CancelToken cancel) {
@@ -152,7 +162,8 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
   while (true) {
     co_await pacer_.turn(bucket, cancel);
     // The leg's own limits end a silent answer; this one ends one that trickles.
-    Deadline deadline(client_.reactor(), answer_limit, cancel, Error(Kind::timeout, "the Hub did not finish its answer in a minute"));
+    Deadline deadline(client_.reactor(), answer_limit, cancel,
+                      Error(Kind::timeout, "the Hub did not finish its answer in a minute"));
     Result<http::Response> answer = co_await client_.fetch(request, longest_page, deadline.token());
     Error error;
     if (!answer) {

@@ -39,8 +39,8 @@ class HubClient {
   Task<Result<Link>> resolve(const RepoRef& ref, const std::string& commit, const FileEntry& file, CancelToken cancel);
 
   /// Reads a redirect that came where bytes were expected, as `resolve` does.
-  Result<Link> read_redirect(const RepoRef& ref, const std::string& commit, const FileEntry& file, const std::string& url,
-                             const http::Response& answer) const;
+  Result<Link> read_redirect(const RepoRef& ref, const std::string& commit, const FileEntry& file,
+                             const std::string& url, const http::Response& answer) const;
 
   /// A GET of a link: with the token only if the link is on the Hub.
   http::Request request_for(const Link& link);

@@ -48,9 +48,7 @@ std::optional<std::string> parameter(std::string_view path_and_query, std::strin
 /// Seconds since 1970 of `20260818T120000Z`.
 std::optional<std::int64_t> parse_amz_date(std::string_view text) {
   if (text.size() != 16 || text[8] != 'T' || text[15] != 'Z') return std::nullopt;
-  const auto number = [text](std::size_t at, std::size_t length) {
-    return parse_decimal(text.substr(at, length));
-  };
+  const auto number = [text](std::size_t at, std::size_t length) { return parse_decimal(text.substr(at, length)); };
   const auto year = number(0, 4), month = number(4, 2), day = number(6, 2);
   const auto hour = number(9, 2), minute = number(11, 2), second = number(13, 2);
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
@@ -98,10 +96,9 @@ bool is_hex(std::string_view text) {
 /// Compares what the answer says of the file with what the listing said. Headers that are missing
 /// say nothing, nor does a hash that is blotted out or of another kind.
 Result<void> check_promises(const ResolveRequest& request, const http::Headers& headers) {
-  const auto differs = [&request](std::string_view thing, std::string_view here,
-                                  std::string_view listed) {
-    return Error(Kind::integrity, fmt::format("{}: the Hub serves {} {} where its listing has {}",
-                                              request.what, thing, printable(here, 80), listed));
+  const auto differs = [&request](std::string_view thing, std::string_view here, std::string_view listed) {
+    return Error(Kind::integrity, fmt::format("{}: the Hub serves {} {} where its listing has {}", request.what, thing,
+                                              printable(here, 80), listed));
   };
   const auto commit = headers.get("X-Repo-Commit");
   if (commit && to_lower(trim(*commit)) != to_lower(request.commit)) {
@@ -133,8 +130,7 @@ Result<Link> follow(const ResolveRequest& request, const http::Response& respons
   if (!url) return url.error();
   const std::string origin = http::origin_of(*url);
   if (url->scheme == "http" && to_lower(request.hub_endpoint).starts_with("https:")) {
-    return Error(Kind::protocol,
-                 fmt::format("the Hub redirects from https to {}: refused", origin));
+    return Error(Kind::protocol, fmt::format("the Hub redirects from https to {}: refused", origin));
   }
   const seconds life = life_of(url->path_and_query, response.headers, request.now);
   if (life.count() <= 0) {

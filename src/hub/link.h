@@ -12,8 +12,8 @@ namespace hfpour::hub {
 
 /// Where the bytes of one file can be fetched, as learnt from one answer of `/resolve/`. Passive.
 struct Link {
-  std::string url;      ///< with its signature: a credential, never for a log
-  bool on_hub = false;  ///< of the Hub's own origin: the token may be sent there, and only there
+  std::string url;            ///< with its signature: a credential, never for a log
+  bool on_hub = false;        ///< of the Hub's own origin: the token may be sent there, and only there
   bool bare_resolve = false;  ///< the url is a `/resolve/` route: never send `Range` to it
   bool ask_again = false;     ///< not the bytes yet: the url is to be asked as `/resolve/` was
   WallTime good_until;        ///< our own clock; fetch a new link from then on
@@ -21,18 +21,18 @@ struct Link {
 
 /// What is known when a bare `/resolve/` request (HEAD, or GET not followed; no `Range`) returns.
 struct ResolveRequest {
-  std::string what;        ///< for messages: `owner/name@main/config.json`
-  std::string url;         ///< what was asked
+  std::string what;          ///< for messages: `owner/name@main/config.json`
+  std::string url;           ///< what was asked
   std::string hub_endpoint;  ///< as configured, maybe with a path
-  std::string commit;      ///< 40 hex digits, as in the url
-  Bytes size = 0;          ///< of the listing
-  ContentHash hash;        ///< of the listing
+  std::string commit;        ///< 40 hex digits, as in the url
+  Bytes size = 0;            ///< of the listing
+  ContentHash hash;          ///< of the listing
   bool with_token = false;
   WallTime now;  ///< when the answer arrived
 };
 
-/// `url`, below the path of `endpoint` if it is on the endpoint's origin: a mirror below a path may hand on addresses as the
-/// Hub gave them. Pure.
+/// `url`, below the path of `endpoint` if it is on the endpoint's origin: a mirror below a path may hand on addresses
+/// as the Hub gave them. Pure.
 std::string at_endpoint(const std::string& endpoint, std::string url);
 
 /// Reads the answer to a bare `/resolve/` request.

@@ -150,9 +150,7 @@ Result<void> check_repo_id(std::string_view id) {
 }
 
 Result<void> check_revision(std::string_view revision) {
-  const auto refuse_by = [revision](std::string_view rule) {
-    return refuse("revision", revision, rule);
-  };
+  const auto refuse_by = [revision](std::string_view rule) { return refuse("revision", revision, rule); };
   if (revision.empty()) return refuse_by("it must not be empty");
   if (revision.size() > max_revision_length) return refuse_by("it has at most 255 bytes");
   if (revision.front() == '-' || revision.front() == '/' || revision.back() == '/') {
@@ -216,8 +214,7 @@ std::string_view to_string(RepoRef::Type type) {
 
 std::string to_string(const RepoRef& ref) {
   const bool is_model = ref.type == RepoRef::Type::model;
-  return fmt::format("{}{}{}@{}", is_model ? "" : name_of(ref.type).plural, is_model ? "" : "/",
-                     ref.id, ref.revision);
+  return fmt::format("{}{}{}@{}", is_model ? "" : name_of(ref.type).plural, is_model ? "" : "/", ref.id, ref.revision);
 }
 
 std::string api_path(const RepoRef& ref) {
@@ -235,9 +232,8 @@ std::string tree_path(const RepoRef& ref, std::string_view commit) {
 
 std::string resolve_path(const RepoRef& ref, std::string_view commit, std::string_view path) {
   const bool is_model = ref.type == RepoRef::Type::model;
-  return fmt::format("/{}{}{}/resolve/{}/{}", is_model ? "" : name_of(ref.type).plural,
-                     is_model ? "" : "/", ref.id, percent_encode(commit, false),
-                     percent_encode(path, true));
+  return fmt::format("/{}{}{}/resolve/{}/{}", is_model ? "" : name_of(ref.type).plural, is_model ? "" : "/", ref.id,
+                     percent_encode(commit, false), percent_encode(path, true));
 }
 
 }  // namespace hfpour::hub

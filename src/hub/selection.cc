@@ -18,11 +18,9 @@ namespace {
 // OpenVINO) and Meta's checkpoints in `original/`, the default of vLLM's own --ignore-patterns
 // (read 2026-10). Kept on purpose: *.safetensors, *.bin, *.pt and *.gguf, which vLLM reads.
 constexpr std::array<std::string_view, 17> vllm_ignores = {
-    "*.py",       "README.md", "LICENSE",       "*.h5",
-    "*.msgpack",  "*.ot",      "*.onnx",        "*.onnx_data",
-    "*.tflite",   "*.mlmodel", "*.mlpackage/*", "*.mlmodelc/*",
-    "coreml/*",   "onnx/*",    "openvino/*",    "openvino_model.*",
-    "original/*",
+    "*.py",        "README.md",        "LICENSE",    "*.h5",          "*.msgpack",    "*.ot",     "*.onnx",
+    "*.onnx_data", "*.tflite",         "*.mlmodel",  "*.mlpackage/*", "*.mlmodelc/*", "coreml/*", "onnx/*",
+    "openvino/*",  "openvino_model.*", "original/*",
 };
 
 /// Code points of a UTF-8 text. A byte that is not UTF-8 stands for itself as 0xDC00 + byte, as
@@ -96,8 +94,7 @@ std::vector<Chunk> cut_at_ranges(const std::vector<char32_t>& body) {
   std::size_t begin = 0;
   std::size_t from = !body.empty() && body[0] == U'!' ? 2 : 1;
   while (from < body.size()) {
-    const auto hyphen =
-        static_cast<std::size_t>(std::find(at(from), body.end(), U'-') - body.begin());
+    const auto hyphen = static_cast<std::size_t>(std::find(at(from), body.end(), U'-') - body.begin());
     if (hyphen == body.size()) break;
     chunks.emplace_back(at(begin), at(hyphen));
     begin = hyphen + 1;
@@ -159,9 +156,8 @@ Pattern::Piece Pattern::make_set(const std::vector<char32_t>& body) {
 bool Pattern::takes(const Piece& piece, char32_t point) {
   if (piece.what == What::any) return true;
   if (piece.what == What::one) return piece.point == point;
-  const bool inside =
-      std::any_of(piece.spans.begin(), piece.spans.end(),
-                  [point](const Span& span) { return span.first <= point && point <= span.last; });
+  const bool inside = std::any_of(piece.spans.begin(), piece.spans.end(),
+                                  [point](const Span& span) { return span.first <= point && point <= span.last; });
   return inside != piece.negated;
 }
 
@@ -197,11 +193,9 @@ Selection::Selection(std::optional<std::vector<std::string>> allow, std::vector<
 
 Result<Selection> Selection::preset(std::string_view name) {
   if (name != "vllm") {
-    return Error(Kind::usage,
-                 fmt::format("'{}' is not a preset: there is only 'vllm'", printable(name, 80)));
+    return Error(Kind::usage, fmt::format("'{}' is not a preset: there is only 'vllm'", printable(name, 80)));
   }
-  return Selection(std::nullopt,
-                   std::vector<std::string>(vllm_ignores.begin(), vllm_ignores.end()));
+  return Selection(std::nullopt, std::vector<std::string>(vllm_ignores.begin(), vllm_ignores.end()));
 }
 
 bool Selection::keeps(std::string_view path) const {

@@ -10,8 +10,8 @@
 
 namespace hfpour::hub {
 
-/// The Hub's token. One from a file is read anew when the file has changed, as kubelet and agents of secret stores replace
-/// theirs. A file that cannot be read just now, or holds no token, leaves the old one. Loop thread.
+/// The Hub's token. One from a file is read anew when the file has changed, as kubelet and agents of secret stores
+/// replace theirs. A file that cannot be read just now, or holds no token, leaves the old one. Loop thread.
 class Token {
  public:
   Token() = default;

@@ -52,10 +52,9 @@ Result<FileEntry> read_file(const json& entry) {
   const HashKind kind = is_lfs ? HashKind::sha256 : HashKind::git_blob;
   const std::optional<ContentHash> hash = parse_hash(to_string(kind), *oid);
   if (!hash) {
-    return Error(Kind::forbidden,
-                 fmt::format("the Hub withholds the hash of '{}': the repository is gated and you "
-                             "have no access; accept its terms on the Hub and set HF_TOKEN",
-                             shown));
+    return Error(Kind::forbidden, fmt::format("the Hub withholds the hash of '{}': the repository is gated and you "
+                                              "have no access; accept its terms on the Hub and set HF_TOKEN",
+                                              shown));
   }
   return FileEntry{*path, *size, *hash};
 }

@@ -22,9 +22,11 @@ Task<Result<Grant>> Chain::fetch(CancelToken cancel) {
 /// Null when no place has anything to say.
 Result<std::unique_ptr<Issuer>> Chain::find() const {
   using Found = std::unique_ptr<Issuer>;
-  if (!places_.profile_first && !places_.given.access_key_id.empty()) return Found(std::make_unique<GivenIssuer>(places_.given));
+  if (!places_.profile_first && !places_.given.access_key_id.empty())
+    return Found(std::make_unique<GivenIssuer>(places_.given));
   if (!places_.profile_first && !places_.token_file.empty()) {
-    if (places_.role_arn.empty()) return Error(Kind::usage, "AWS_WEB_IDENTITY_TOKEN_FILE is set and AWS_ROLE_ARN is not");
+    if (places_.role_arn.empty())
+      return Error(Kind::usage, "AWS_WEB_IDENTITY_TOKEN_FILE is set and AWS_ROLE_ARN is not");
     WebIdentity identity{places_.role_arn, places_.token_file, places_.session_name, places_.sts_endpoint};
     return Found(std::make_unique<WebIdentityIssuer>(legs_, random_, std::move(identity)));
   }
@@ -41,14 +43,17 @@ Result<std::unique_ptr<Issuer>> Chain::find() const {
 
 std::string Chain::nothing_found() const {
   const std::string name = printable(places_.profile.empty() ? "default" : places_.profile, 100);
-  const std::string files = places_.credentials_file.empty() && places_.config_file.empty()
-                                ? "there is no home with an .aws/credentials"
-                                : fmt::format("there are no keys for the profile '{}' in '{}' or '{}'", name,
-                                              printable(places_.credentials_file, 200), printable(places_.config_file, 200));
-  return fmt::format("no credentials for the store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, nor is "
-                     "AWS_WEB_IDENTITY_TOKEN_FILE; {}; neither AWS_CONTAINER_CREDENTIALS_FULL_URI nor _RELATIVE_URI is set; {}",
-                     files, places_.metadata ? "the instance's metadata at " + places_.metadata_endpoint
-                                             : std::string("AWS_EC2_METADATA_DISABLED is true"));
+  const std::string files =
+      places_.credentials_file.empty() && places_.config_file.empty()
+          ? "there is no home with an .aws/credentials"
+          : fmt::format("there are no keys for the profile '{}' in '{}' or '{}'", name,
+                        printable(places_.credentials_file, 200), printable(places_.config_file, 200));
+  return fmt::format(
+      "no credentials for the store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, nor is "
+      "AWS_WEB_IDENTITY_TOKEN_FILE; {}; neither AWS_CONTAINER_CREDENTIALS_FULL_URI nor _RELATIVE_URI is set; {}",
+      files,
+      places_.metadata ? "the instance's metadata at " + places_.metadata_endpoint
+                       : std::string("AWS_EC2_METADATA_DISABLED is true"));
 }
 
 }  // namespace hfpour::keys

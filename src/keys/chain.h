@@ -11,9 +11,9 @@ namespace hfpour::keys {
 
 /// The first place that has keys, found when they are first wanted, and kept.
 ///
-/// Order: an asked-for profile, the environment, a web identity, the shared files, the container's agent, the instance's
-/// metadata. A place that is there but fails is an error, and the ones behind it are not asked; only the metadata may be
-/// absent in silence. Errors also: `usage`, naming every place, when there are no keys anywhere.
+/// Order: an asked-for profile, the environment, a web identity, the shared files, the container's agent, the
+/// instance's metadata. A place that is there but fails is an error, and the ones behind it are not asked; only the
+/// metadata may be absent in silence. Errors also: `usage`, naming every place, when there are no keys anywhere.
 /// Source: contract s3, 5. Loop thread.
 class Chain final : public Issuer {
  public:

@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::size_t longest_value = 16 * 1024;
 
-Error odd(std::string_view what) { return Error(Kind::protocol, fmt::format("the answer {}", what)); }
+Error odd(std::string_view what) {
+  return Error(Kind::protocol, fmt::format("the answer {}", what));
+}
 
 struct Values {
   std::string id;
@@ -34,7 +36,8 @@ Result<Grant> checked(Values values) {
     grant.expires = parse_iso_time(values.expires);
     if (!grant.expires) return odd("has an Expiration that cannot be read");
   }
-  grant.credentials = s3::Credentials{std::move(values.id), Secret(std::move(values.secret)), Secret(std::move(values.token))};
+  grant.credentials =
+      s3::Credentials{std::move(values.id), Secret(std::move(values.secret)), Secret(std::move(values.token))};
   return grant;
 }
 
@@ -50,7 +53,8 @@ pugi::xml_node child(const pugi::xml_node& parent, std::string_view name) {
   for (const pugi::xml_node& node : parent) {
     const std::string_view full = node.name();
     const std::size_t colon = full.rfind(':');
-    if (node.type() == pugi::node_element && full.substr(colon == std::string_view::npos ? 0 : colon + 1) == name) return node;
+    if (node.type() == pugi::node_element && full.substr(colon == std::string_view::npos ? 0 : colon + 1) == name)
+      return node;
   }
   return {};
 }
@@ -77,12 +81,13 @@ Result<Grant> parse_json_grant(std::string_view body) {
 
 Result<Grant> parse_sts_grant(std::string_view body) {
   pugi::xml_document document;
-  if (!document.load_buffer(body.data(), body.size(), pugi::parse_default, pugi::encoding_utf8)) return odd("is not XML");
+  if (!document.load_buffer(body.data(), body.size(), pugi::parse_default, pugi::encoding_utf8))
+    return odd("is not XML");
   const pugi::xml_node root = child(document, "AssumeRoleWithWebIdentityResponse");
   const pugi::xml_node found = child(child(root, "AssumeRoleWithWebIdentityResult"), "Credentials");
   if (!found) return odd("holds no Credentials");
-  return checked(Values{value_of(found, "AccessKeyId"), value_of(found, "SecretAccessKey"), value_of(found, "SessionToken"),
-                        value_of(found, "Expiration")});
+  return checked(Values{value_of(found, "AccessKeyId"), value_of(found, "SecretAccessKey"),
+                        value_of(found, "SessionToken"), value_of(found, "Expiration")});
 }
 
 std::string parse_sts_error(std::string_view body) {

@@ -21,7 +21,8 @@ constexpr Millis agent_pause{1'000};
 constexpr std::size_t longest_role = 256;
 
 /// One question that is over after `limit`, whatever happens.
-Task<Result<http::Response>> ask_within(http::Client& leg, http::Request request, Millis limit, std::string who, CancelToken cancel) {
+Task<Result<http::Response>> ask_within(http::Client& leg, http::Request request, Millis limit, std::string who,
+                                        CancelToken cancel) {
   if (cancel.cancelled()) co_return cancel.error();
   Error late(Kind::timeout, fmt::format("{} did not answer within {} s", who, limit.count() / 1000));
   Deadline deadline(leg.reactor(), limit, cancel, std::move(late));
@@ -32,8 +33,11 @@ Task<Result<http::Response>> ask_within(http::Client& leg, http::Request request
 /// What a status other than 200 means. The body is not quoted: nobody knows what it repeats.
 Error refusal(const std::string& who, int status, std::string_view code) {
   // STS could not reach the identity's issuer, or has too much to do: both pass.
-  const bool passing = status == 408 || status == 429 || status >= 500 || code == "IDPCommunicationError" || code.starts_with("Throttl");
-  Error error(passing ? Kind::unavailable : status >= 400 ? Kind::forbidden : Kind::protocol,
+  const bool passing =
+      status == 408 || status == 429 || status >= 500 || code == "IDPCommunicationError" || code.starts_with("Throttl");
+  Error error(passing         ? Kind::unavailable
+              : status >= 400 ? Kind::forbidden
+                              : Kind::protocol,
               fmt::format("{} {}", who, passing ? "is in trouble" : "gives no credentials"));
   error.http_status = status;
   error.code = code;
@@ -80,8 +84,11 @@ Task<Result<Grant>> WebIdentityIssuer::once(CancelToken cancel) {
   const std::string session = identity_.session_name.empty() ? "hfpour" : identity_.session_name;
   http::Request request{"POST", identity_.endpoint + "/", {}, ""};
   request.headers.add("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
-  request.body = form({{"Action", "AssumeRoleWithWebIdentity"}, {"Version", "2011-06-15"}, {"RoleArn", identity_.role_arn},
-                       {"RoleSessionName", session}, {"WebIdentityToken", trim(token->reveal())}});
+  request.body = form({{"Action", "AssumeRoleWithWebIdentity"},
+                       {"Version", "2011-06-15"},
+                       {"RoleArn", identity_.role_arn},
+                       {"RoleSessionName", session},
+                       {"WebIdentityToken", trim(token->reveal())}});
   Result<http::Response> answer = co_await ask_within(legs_.sts, std::move(request), sts_limit, who, cancel);
   if (!answer) co_return answer.error();
   if (answer->status != 200) {
@@ -136,7 +143,8 @@ Task<Result<http::Response>> MetadataIssuer::ask(http::Request request, CancelTo
   const int status = answer->status;
   if (status == 200) co_return answer;
   // Version 1, which needs no token, is not tried: it also answers whoever can make a server fetch an address.
-  if (status >= 400 && status < 500 && status != 429) co_return absent(fmt::format("has none for us (HTTP {})", status));
+  if (status >= 400 && status < 500 && status != 429)
+    co_return absent(fmt::format("has none for us (HTTP {})", status));
   co_return refusal("the instance's metadata at " + redact(endpoint_), status, "");
 }
 
@@ -156,7 +164,8 @@ Task<Result<Grant>> MetadataIssuer::fetch(CancelToken cancel) {
   if (!listed) co_return listed.error();
   const std::string role(trim(std::string_view(listed->body).substr(0, listed->body.find('\n'))));
   if (role.empty()) co_return absent("has no role");
-  if (!is_key_text(role) || role.size() > longest_role) co_return Error(Kind::protocol, who + " names a role that cannot be one");
+  if (!is_key_text(role) || role.size() > longest_role)
+    co_return Error(Kind::protocol, who + " names a role that cannot be one");
 
   http::Request read{"GET", roles + percent_encode(role, false), {}, ""};
   read.headers.add("x-aws-ec2-metadata-token", token);
@@ -182,9 +191,11 @@ Result<std::unique_ptr<Issuer>> issuer_of(const Profile& profile, const Places& 
     return std::unique_ptr<Issuer>(std::make_unique<WebIdentityIssuer>(legs, random, std::move(identity)));
   }
   if (!places.profile_asked) return std::unique_ptr<Issuer>();
-  return Error(Kind::usage, fmt::format("the profile '{}' has neither aws_access_key_id nor role_arn with a "
-                                        "web_identity_token_file; other ways to keys (source_profile, sso, credential_process) "
-                                        "are not known here", printable(name, 100)));
+  return Error(Kind::usage,
+               fmt::format("the profile '{}' has neither aws_access_key_id nor role_arn with a "
+                           "web_identity_token_file; other ways to keys (source_profile, sso, credential_process) "
+                           "are not known here",
+                           printable(name, 100)));
 }
 
 }  // namespace hfpour::keys

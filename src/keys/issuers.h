@@ -12,8 +12,8 @@
 
 namespace hfpour::keys {
 
-/// The ways to the places that are asked over HTTP. The agent and the metadata are neighbours: never through a proxy, and
-/// not waited for long.
+/// The ways to the places that are asked over HTTP. The agent and the metadata are neighbours: never through a proxy,
+/// and not waited for long.
 struct Legs {
   http::Client& sts;
   http::Client& agent;     ///< of the container
@@ -39,8 +39,8 @@ struct WebIdentity {
   std::string endpoint;      ///< of STS, without a `/` at its end
 };
 
-/// Keys for a token that somebody else, such as kubelet, keeps fresh in a file (IRSA). Sends nothing that is signed. Up to
-/// five attempts. Errors: `forbidden` when STS refuses the token or the role, `usage` when the file cannot be read,
+/// Keys for a token that somebody else, such as kubelet, keeps fresh in a file (IRSA). Sends nothing that is signed. Up
+/// to five attempts. Errors: `forbidden` when STS refuses the token or the role, `usage` when the file cannot be read,
 /// `unavailable`, `protocol` and those of `http::Exchange`. Source: contract s3, 5.
 class WebIdentityIssuer final : public Issuer {
  public:
@@ -68,9 +68,9 @@ class ContainerIssuer final : public Issuer {
   const Places& places_;
 };
 
-/// Keys of the machine's role, by version 2 of the instance's metadata service. One attempt, a second a question. Errors:
-/// `usage` with the sentence handed in when no such service is there or it has no role; else as `WebIdentityIssuer`.
-/// Source: contract s3, 5.
+/// Keys of the machine's role, by version 2 of the instance's metadata service. One attempt, a second a question.
+/// Errors: `usage` with the sentence handed in when no such service is there or it has no role; else as
+/// `WebIdentityIssuer`. Source: contract s3, 5.
 class MetadataIssuer final : public Issuer {
  public:
   MetadataIssuer(Legs legs, std::string endpoint, std::string nothing_found)

@@ -44,7 +44,8 @@ class Reader {
     std::string text = first(names);
     while (text.ends_with('/')) text.pop_back();
     if (!text.empty() && !http::parse_url(text) && !bad_) {
-      bad_ = Error(Kind::usage, fmt::format("{} '{}' is not an http or https address", *names.begin(), printable(redact(text), 100)));
+      bad_ = Error(Kind::usage, fmt::format("{} '{}' is not an http or https address", *names.begin(),
+                                            printable(redact(text), 100)));
     }
     return text;
   }
@@ -81,8 +82,10 @@ Result<void> check_container_uri(const std::string& uri) {
   const bool digits = host.find_first_not_of("0123456789.") == std::string::npos;
   const bool here = host == "localhost" || host == "[::1]" || (host.starts_with("127.") && digits);
   if (here || std::find(agents.begin(), agents.end(), host) != agents.end()) return {};
-  return Error(Kind::usage, fmt::format("AWS_CONTAINER_CREDENTIALS_FULL_URI '{}': in the clear only this machine and AWS' own "
-                                        "addresses are asked, others need https", printable(redact(uri), 100)));
+  return Error(Kind::usage,
+               fmt::format("AWS_CONTAINER_CREDENTIALS_FULL_URI '{}': in the clear only this machine and AWS' own "
+                           "addresses are asked, others need https",
+                           printable(redact(uri), 100)));
 }
 
 Result<Places> read_places(const Variables& variables) {
@@ -100,7 +103,8 @@ Result<Places> read_places(const Variables& variables) {
   if (!sts) return sts.error();
   places.sts_endpoint = *sts;
   const std::string relative = read.first({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"});
-  places.container_uri = relative.empty() ? read.first({"AWS_CONTAINER_CREDENTIALS_FULL_URI"}) : std::string(ecs_agent) + relative;
+  places.container_uri =
+      relative.empty() ? read.first({"AWS_CONTAINER_CREDENTIALS_FULL_URI"}) : std::string(ecs_agent) + relative;
   places.container_token_file = read.first({"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"});
   places.container_token = Secret(read.first({"AWS_CONTAINER_AUTHORIZATION_TOKEN"}));
   places.metadata = to_lower(read.first({"AWS_EC2_METADATA_DISABLED"})) != "true";
@@ -111,7 +115,8 @@ Result<Places> read_places(const Variables& variables) {
   }
   if (read.bad()) return *read.bad();
   if (!relative.empty() && !relative.starts_with('/')) {
-    return Error(Kind::usage, fmt::format("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI '{}' does not begin with /", printable(relative, 100)));
+    return Error(Kind::usage, fmt::format("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI '{}' does not begin with /",
+                                          printable(relative, 100)));
   }
   if (!places.container_uri.empty()) {
     const Result<void> good = check_container_uri(places.container_uri);
@@ -134,7 +139,8 @@ Result<Secret> read_token_file(const std::string& path, std::string_view what) {
   const std::optional<std::string> text = read_small_file(path, longest_token + 1);
   if (!text) return Error(Kind::usage, fmt::format("{} '{}' cannot be read", what, printable(path, 200)));
   if (text->empty()) return Error(Kind::usage, fmt::format("{} '{}' is empty", what, printable(path, 200)));
-  if (text->size() > longest_token) return Error(Kind::usage, fmt::format("{} '{}' is too long to be a token", what, printable(path, 200)));
+  if (text->size() > longest_token)
+    return Error(Kind::usage, fmt::format("{} '{}' is too long to be a token", what, printable(path, 200)));
   return Secret(*text);
 }
 

@@ -38,7 +38,8 @@ std::optional<Profile> find_profile(std::string_view text, std::string_view name
     const std::size_t end = text.find('\n');
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    if (line.empty() || line.front() == '#' || line.front() == ';' || line.front() == ' ' || line.front() == '\t') continue;
+    if (line.empty() || line.front() == '#' || line.front() == ';' || line.front() == ' ' || line.front() == '\t')
+      continue;
     if (line.front() == '[') {
       inside = section_name(line, config) == name;
       if (inside && !found) found.emplace();
@@ -54,7 +55,8 @@ std::optional<Profile> find_profile(std::string_view text, std::string_view name
 Result<std::optional<Profile>> read_profile(const Places& places) {
   const std::string name = places.profile.empty() ? "default" : places.profile;
   std::optional<Profile> found;
-  if (const auto text = read_small_file(places.credentials_file, longest_file)) found = find_profile(*text, name, false);
+  if (const auto text = read_small_file(places.credentials_file, longest_file))
+    found = find_profile(*text, name, false);
   if (const auto text = read_small_file(places.config_file, longest_file)) {
     if (const auto more = find_profile(*text, name, true)) {
       if (!found) found.emplace();
@@ -68,18 +70,23 @@ Result<std::optional<Profile>> read_profile(const Places& places) {
 
 Result<Grant> keys_of(const Profile& profile, const std::string& name) {
   Grant grant;
-  grant.credentials = s3::Credentials{setting(profile, "aws_access_key_id"), Secret(setting(profile, "aws_secret_access_key")),
-                                      Secret(setting(profile, "aws_session_token"))};
+  grant.credentials =
+      s3::Credentials{setting(profile, "aws_access_key_id"), Secret(setting(profile, "aws_secret_access_key")),
+                      Secret(setting(profile, "aws_session_token"))};
   const s3::Credentials& keys = grant.credentials;
-  for (const auto& [field, value] : {std::pair<std::string_view, const std::string&>{"aws_access_key_id", keys.access_key_id},
-                                     {"aws_secret_access_key", keys.secret.reveal()}}) {
-    if (value.empty()) return Error(Kind::usage, fmt::format("the profile '{}' has no {}", printable(name, 100), field));
+  for (const auto& [field, value] :
+       {std::pair<std::string_view, const std::string&>{"aws_access_key_id", keys.access_key_id},
+        {"aws_secret_access_key", keys.secret.reveal()}}) {
+    if (value.empty())
+      return Error(Kind::usage, fmt::format("the profile '{}' has no {}", printable(name, 100), field));
     if (!is_key_text(value)) {
-      return Error(Kind::usage, fmt::format("the {} of the profile '{}' cannot be a key (it is not shown)", field, printable(name, 100)));
+      return Error(Kind::usage, fmt::format("the {} of the profile '{}' cannot be a key (it is not shown)", field,
+                                            printable(name, 100)));
     }
   }
   if (!keys.session_token.empty() && !is_key_text(keys.session_token.reveal())) {
-    return Error(Kind::usage, fmt::format("the aws_session_token of the profile '{}' cannot be one (it is not shown)", printable(name, 100)));
+    return Error(Kind::usage, fmt::format("the aws_session_token of the profile '{}' cannot be one (it is not shown)",
+                                          printable(name, 100)));
   }
   return grant;
 }

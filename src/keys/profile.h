@@ -14,9 +14,9 @@ namespace hfpour::keys {
 /// Settings of one profile, names in lower case.
 using Profile = std::map<std::string, std::string, std::less<>>;
 
-/// The settings below a `[section]` of a shared file. Comments, indented lines (settings within settings) and lines that
-/// are no settings are passed over; of a name given twice the last counts. Pure; any thread.
-/// `config` says whether sections are called `[profile name]`, but for `[default]`.
+/// The settings below a `[section]` of a shared file. Comments, indented lines (settings within settings) and lines
+/// that are no settings are passed over; of a name given twice the last counts. Pure; any thread. `config` says whether
+/// sections are called `[profile name]`, but for `[default]`.
 std::optional<Profile> find_profile(std::string_view text, std::string_view name, bool config);
 
 /// What the profile says in both files together; the credentials file wins. Nothing if it is in neither.

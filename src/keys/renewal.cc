@@ -6,8 +6,8 @@
 namespace hfpour::keys {
 namespace {
 
-/// As AWS' own tools do it: tried from a quarter of an hour before the end, and insisted on five minutes later (contract
-/// s3, 5). Keys of a shorter life are renewed when half of it is over.
+/// As AWS' own tools do it: tried from a quarter of an hour before the end, and insisted on five minutes later
+/// (contract s3, 5). Keys of a shorter life are renewed when half of it is over.
 constexpr std::chrono::minutes renew_before{15};
 constexpr std::chrono::minutes insist_before{10};
 /// Between two renewals that failed while the keys were still good.

@@ -13,12 +13,13 @@ namespace hfpour::keys {
 
 /// Keys that are renewed while the run goes on: before they end, and when the store does not accept them any more.
 ///
-/// One renewal serves everybody who waits for it. One that fails is put up with as long as the keys are good. An error before
-/// there ever were keys is final (`given_up`): the issuer has tried as often as it is worth. Loop thread.
+/// One renewal serves everybody who waits for it. One that fails is put up with as long as the keys are good. An error
+/// before there ever were keys is final (`given_up`): the issuer has tried as often as it is worth. Loop thread.
 class Renewal final : public s3::KeySource {
  public:
   /// Everything lent here outlives it.
-  Renewal(Issuer& issuer, Reactor& reactor, Observer& observer) : issuer_(issuer), reactor_(reactor), observer_(observer) {}
+  Renewal(Issuer& issuer, Reactor& reactor, Observer& observer)
+      : issuer_(issuer), reactor_(reactor), observer_(observer) {}
 
   Task<Result<s3::Credentials>> get(CancelToken cancel) override;
   bool refused(const s3::Credentials& used) override;

@@ -22,10 +22,11 @@ constexpr int way_share = 10;
 /// A model and a dataset of one name have one place. Whoever poured second would mix or replace the first one's files.
 Result<void> check_type(const std::optional<Manifest>& document, const Identity& wanted) {
   if (!document || document->identity.type == wanted.type) return {};
-  return Error(Kind::usage, fmt::format("the place holds the {} '{}', which a {} of that name cannot share: choose another prefix "
-                                        "for it",
-                                        printable(document->identity.type, 40), printable(document->identity.repository),
-                                        wanted.type));
+  return Error(
+      Kind::usage,
+      fmt::format("the place holds the {} '{}', which a {} of that name cannot share: choose another prefix "
+                  "for it",
+                  printable(document->identity.type, 40), printable(document->identity.repository), wanted.type));
 }
 
 }  // namespace

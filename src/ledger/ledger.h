@@ -17,8 +17,8 @@ namespace hfpour {
 struct Found {
   std::optional<Manifest> manifest;
   std::optional<Manifest> checkpoint;
-  std::vector<ListedObject> objects;    ///< ascending by name, state objects left out
-  std::vector<std::string> remarks;     ///< such as "the manifest is damaged and is not used"
+  std::vector<ListedObject> objects;  ///< ascending by name, state objects left out
+  std::vector<std::string> remarks;   ///< such as "the manifest is damaged and is not used"
 
   /// The object of that name; null when there is none.
   const ListedObject* object(std::string_view name) const;
@@ -32,13 +32,14 @@ struct Found {
   bool satisfies(const Identity& wanted) const;
 };
 
-/// Reads and writes the state objects below `.hfpour/`: the checkpoint as files and parts finish, the manifest last. Loop thread.
+/// Reads and writes the state objects below `.hfpour/`: the checkpoint as files and parts finish, the manifest last.
+/// Loop thread.
 class Ledger final : public Records {
  public:
   Ledger(Reactor& reactor, Store& store) : reactor_(reactor), store_(store) {}
 
-  /// Reads the manifest, the checkpoint if the manifest does not do, and lists the objects. Errors: `usage` when the place
-  /// belongs to a repository of another type; the store's.
+  /// Reads the manifest, the checkpoint if the manifest does not do, and lists the objects. Errors: `usage` when the
+  /// place belongs to a repository of another type; the store's.
   Task<Result<Found>> look(Identity wanted, CancelToken cancel);
 
   /// Begins the record of a run: `kept` are files that are already there, `left` what an earlier run had of others.
@@ -58,7 +59,8 @@ class Ledger final : public Records {
   Task<Result<void>> seal(CancelToken cancel);
 
  private:
-  Task<Result<std::optional<Manifest>>> read(std::string_view name, std::vector<std::string>& remarks, CancelToken cancel);
+  Task<Result<std::optional<Manifest>>> read(std::string_view name, std::vector<std::string>& remarks,
+                                             CancelToken cancel);
   void sort_files();
 
   Reactor& reactor_;

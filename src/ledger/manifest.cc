@@ -23,7 +23,8 @@ constexpr int schema = 1;
 constexpr std::array<std::string_view, 8> head_fields = {"schema", "repository", "type",     "revision",
                                                          "commit", "selection",  "complete", "files"};
 constexpr std::array<std::string_view, 5> record_fields = {"path", "size", "hash", "etag", "part_size"};
-constexpr std::array<std::string_view, 6> unfinished_fields = {"path", "size", "hash", "part_size", "upload", "midstate"};
+constexpr std::array<std::string_view, 6> unfinished_fields = {"path",      "size",   "hash",
+                                                               "part_size", "upload", "midstate"};
 
 void write_field(std::string& out, std::string_view name, std::string_view value) {
   out += fmt::format("  {}: {},\n", json_quote(name), json_quote(value));
@@ -40,9 +41,10 @@ void write_record(std::string& out, const Record& record) {
 }
 
 void write_unfinished(std::string& out, const UnfinishedFile& one) {
-  out += fmt::format(R"(    {{"path": {}, "size": {}, "hash": "{}:{}", "part_size": {}, "upload": {}, "midstate": "{}", "parts": [)",
-                     json_quote(one.file.path), one.file.size, to_string(one.file.hash.kind), to_hex(one.file.hash),
-                     one.upload.part_size, json_quote(one.upload.upload_id), to_hex(ByteView(one.upload.hash)));
+  out += fmt::format(
+      R"(    {{"path": {}, "size": {}, "hash": "{}:{}", "part_size": {}, "upload": {}, "midstate": "{}", "parts": [)",
+      json_quote(one.file.path), one.file.size, to_string(one.file.hash.kind), to_hex(one.file.hash),
+      one.upload.part_size, json_quote(one.upload.upload_id), to_hex(ByteView(one.upload.hash)));
   for (std::size_t i = 0; i < one.upload.parts.size(); ++i) {
     const HashedPart& part = one.upload.parts[i];
     out += fmt::format("{}\"{}\",{}", i == 0 ? "" : ",", to_hex(ByteView(part.xxh3)), json_quote(part.etag));
@@ -208,13 +210,16 @@ class ManifestReader final : public nlohmann::json_sax<nlohmann::json> {
   std::optional<Xxh3::Value> xxh3_;  ///< of a part whose ETag comes next
 };
 
-bool by_path(const Record& a, const Record& b) { return a.file.path < b.file.path; }
+bool by_path(const Record& a, const Record& b) {
+  return a.file.path < b.file.path;
+}
 
 }  // namespace
 
 const Record* Manifest::find(std::string_view path) const {
-  const auto place = std::lower_bound(files.begin(), files.end(), path,
-                                      [](const Record& record, std::string_view wanted) { return record.file.path < wanted; });
+  const auto place =
+      std::lower_bound(files.begin(), files.end(), path,
+                       [](const Record& record, std::string_view wanted) { return record.file.path < wanted; });
   return place != files.end() && place->file.path == path ? &*place : nullptr;
 }
 

@@ -31,8 +31,8 @@ struct Record {
 /// (`checkpoint.json`). Files in ascending order of their paths.
 struct Manifest {
   Identity identity;
-  std::string commit;    ///< 40 hex
-  bool complete = false; ///< every selected file is recorded
+  std::string commit;     ///< 40 hex
+  bool complete = false;  ///< every selected file is recorded
   std::vector<Record> files;
   std::vector<UnfinishedFile> unfinished;  ///< only in a checkpoint; their paths are not among `files`
 

@@ -5,9 +5,13 @@
 
 namespace hfpour {
 
-bool CancelToken::cancelled() const { return source_ != nullptr && source_->cancelled_; }
+bool CancelToken::cancelled() const {
+  return source_ != nullptr && source_->cancelled_;
+}
 
-Error CancelToken::error() const { return source_ != nullptr ? source_->why_ : Error(Kind::cancelled, "cancelled"); }
+Error CancelToken::error() const {
+  return source_ != nullptr ? source_->why_ : Error(Kind::cancelled, "cancelled");
+}
 
 CancelRegistration::CancelRegistration(CancelToken token, std::function<void()> call) {
   if (token.source_ == nullptr || token.cancelled()) return;
@@ -39,7 +43,9 @@ CancelSource::CancelSource(CancelToken parent) {
   parent_ = CancelRegistration(parent, [this, above] { cancel(above->why_); });
 }
 
-CancelSource::~CancelSource() { assert(calls_.empty() && "a token outlived its source"); }
+CancelSource::~CancelSource() {
+  assert(calls_.empty() && "a token outlived its source");
+}
 
 void CancelSource::cancel(Error why) {
   if (cancelled_) return;

@@ -7,9 +7,9 @@
 
 namespace hfpour {
 
-/// A token that is cancelled after a while, with `why`, or when its parent is. Without a parent it is for clean-up, which
-/// must not be stopped by what it cleans up after, and must not last for ever either. Loop thread; outlives the work that
-/// uses its token.
+/// A token that is cancelled after a while, with `why`, or when its parent is. Without a parent it is for clean-up,
+/// which must not be stopped by what it cleans up after, and must not last for ever either. Loop thread; outlives the
+/// work that uses its token.
 class Deadline {
  public:
   Deadline(Reactor& reactor, Millis limit, CancelToken parent = CancelToken(),

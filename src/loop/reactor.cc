@@ -32,7 +32,9 @@ void Reactor::add(CURL* easy, Completion& completion) {
   (void)added;
 }
 
-void Reactor::remove(CURL* easy) { curl_multi_remove_handle(multi_, easy); }
+void Reactor::remove(CURL* easy) {
+  curl_multi_remove_handle(multi_, easy);
+}
 
 void Reactor::post(std::function<void()> call) {
   bool first = false;
@@ -44,7 +46,9 @@ void Reactor::post(std::function<void()> call) {
   if (first) curl_multi_wakeup(multi_);
 }
 
-void Reactor::watch(int fd, std::function<void()> readable) { watched_.push_back(Watched{fd, std::move(readable)}); }
+void Reactor::watch(int fd, std::function<void()> readable) {
+  watched_.push_back(Watched{fd, std::move(readable)});
+}
 
 void Reactor::turn() {
   run_calls();

@@ -84,7 +84,9 @@ struct Promise : PromiseBase {
   std::optional<T> value;
   Task<T> get_return_object() { return Task<T>(std::coroutine_handle<Promise>::from_promise(*this)); }
   template <class U>
-  void return_value(U&& given) { value.emplace(std::forward<U>(given)); }
+  void return_value(U&& given) {
+    value.emplace(std::forward<U>(given));
+  }
   T take() { return std::move(*value); }
 };
 

@@ -19,7 +19,8 @@ constexpr std::string_view gone = "EPIPE";
 /// A signal that arrives just before the call blocks is lost, so it is sent again until the thread has let go.
 constexpr Millis interrupt_interval{10};
 
-void do_nothing(int) {}
+void do_nothing(int) {
+}
 
 /// Lets SIGURG end a call that blocks.
 void make_interruptible() {
@@ -111,8 +112,8 @@ void Descriptor::carry_out(Work& work) {
       return;
     }
     const Bytes left = work.length - work.done;
-    const ssize_t moved = work.from != nullptr ? ::write(fd_, work.from + work.done, left)
-                                               : ::read(fd_, work.into + work.done, left);
+    const ssize_t moved =
+        work.from != nullptr ? ::write(fd_, work.from + work.done, left) : ::read(fd_, work.into + work.done, left);
     if (moved > 0) {
       work.done += static_cast<Bytes>(moved);
     } else if (moved == 0) {
@@ -140,6 +141,8 @@ Error Descriptor::explain(int number, bool writing) const {
   return Error(kind, fmt::format("{} cannot be {}: {}", name_, writing ? "written" : "read", std::strerror(number)));
 }
 
-bool reader_left(const Error& error) { return error.code == gone; }
+bool reader_left(const Error& error) {
+  return error.code == gone;
+}
 
 }  // namespace hfpour

@@ -18,10 +18,10 @@ namespace hfpour {
 
 /// One end of a pipe, a file, a terminal or a socket, used with blocking calls on a thread of its own.
 ///
-/// Not polled on the loop: a regular file cannot be, and `O_NONBLOCK` belongs to the open description, which the shell and
-/// the other programs of a pipeline share; it would be left behind after the end. A call that hangs is interrupted with
-/// SIGURG, whose default is to be ignored. Create and use on the loop thread; one call at a time; destroy when none is under
-/// way.
+/// Not polled on the loop: a regular file cannot be, and `O_NONBLOCK` belongs to the open description, which the shell
+/// and the other programs of a pipeline share; it would be left behind after the end. A call that hangs is interrupted
+/// with SIGURG, whose default is to be ignored. Create and use on the loop thread; one call at a time; destroy when
+/// none is under way.
 class Descriptor {
  public:
   /// `fd` stays the caller's. `name` is for messages, such as `stdout`.
@@ -30,12 +30,12 @@ class Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor();
 
-  /// Writes all of `bytes`. Errors: `reader_left` is true of the one that says so; `quota` for a full disk; `usage` for a
-  /// descriptor that is closed; `internal` for other trouble of this machine; the token's.
+  /// Writes all of `bytes`. Errors: `reader_left` is true of the one that says so; `quota` for a full disk; `usage` for
+  /// a descriptor that is closed; `internal` for other trouble of this machine; the token's.
   Task<Result<void>> write(ByteView bytes, CancelToken cancel);
 
-  /// Fills `buffer`; fewer bytes than that, maybe none, mean the end of the input. Errors: as `write`; never an end that
-  /// was none.
+  /// Fills `buffer`; fewer bytes than that, maybe none, mean the end of the input. Errors: as `write`; never an end
+  /// that was none.
   Task<Result<Bytes>> fill(std::span<std::byte> buffer, CancelToken cancel);
 
  private:

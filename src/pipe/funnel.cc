@@ -44,7 +44,8 @@ class HeldOutlet final : public Outlet {
 }  // namespace
 
 Funnel::Funnel(const Services& services, FileEntry entry, Wishes wishes)
-    : services_(services), entry_(std::move(entry)), wishes_(std::move(wishes)), content_(entry_) {}
+    : services_(services), entry_(std::move(entry)), wishes_(std::move(wishes)), content_(entry_) {
+}
 
 Funnel::~Funnel() = default;
 
@@ -117,15 +118,17 @@ Result<void> Funnel::judge_size() const {
     return Error(Kind::integrity, fmt::format("the input is longer than the {} bytes that were expected", wanted));
   }
   if (!ended_ || total_ == wanted) return {};
-  return Error(Kind::integrity, fmt::format("the input ended after {} of the {} bytes that were expected", total_, wanted));
+  return Error(Kind::integrity,
+               fmt::format("the input ended after {} of the {} bytes that were expected", total_, wanted));
 }
 
 Error Funnel::too_long() const {
   const FunnelPlan& plan = wishes_.plan;
-  return Error(Kind::quota, fmt::format("the input is longer than {}, all that {} parts of at most {} hold, and those are as "
-                                        "long as the memory allows: --memory {}Mi takes about twice as much",
-                                        format_bytes(total_), plan.limits.max_parts, format_bytes(plan.most_part),
-                                        2 * plan.ceiling / MiB));
+  return Error(
+      Kind::quota,
+      fmt::format("the input is longer than {}, all that {} parts of at most {} hold, and those are as "
+                  "long as the memory allows: --memory {}Mi takes about twice as much",
+                  format_bytes(total_), plan.limits.max_parts, format_bytes(plan.most_part), 2 * plan.ceiling / MiB));
 }
 
 // --- one request
@@ -231,7 +234,8 @@ Task<Result<void>> Funnel::send(unsigned number, CancelToken cancel) {
       co_return Result<void>();
     }
     // An upload that is gone does not come back, and bytes that arrive wrong again and again are no accident.
-    const bool hopeless = error->kind == Kind::expired || (error->kind == Kind::protocol && ++data_errors >= most_data_errors);
+    const bool hopeless =
+        error->kind == Kind::expired || (error->kind == Kind::protocol && ++data_errors >= most_data_errors);
     const std::optional<Millis> delay = hopeless ? std::nullopt : backoff.after(*error);
     if (!delay) co_return error->at(name_of(number));
     ++services_.progress.retries;
@@ -247,8 +251,8 @@ std::optional<Error> Funnel::judge(unsigned number, const Result<PartReceipt>& a
   const std::optional<std::string> etag = md5_in_etag(answer->etag);
   const std::string md5 = to_hex(ByteView(md5s_[number - 1]));
   if (!wishes_.check_md5 || !etag || *etag == md5) return std::nullopt;
-  return Error(Kind::protocol, "the store's ETag " + printable(answer->etag) + " is not the MD5 of what was sent, " + md5 +
-                                   " (a store that encrypts needs --upload-check none)");
+  return Error(Kind::protocol, "the store's ETag " + printable(answer->etag) + " is not the MD5 of what was sent, " +
+                                   md5 + " (a store that encrypts needs --upload-check none)");
 }
 
 // --- the end

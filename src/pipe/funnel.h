@@ -23,10 +23,10 @@ namespace hfpour {
 ///
 ///     descriptor ──► part being filled ──► held parts: MD5, UploadPart, again if it failed ──► all there: Complete
 ///
-/// A part begins to go up when it is full and is held until the store has acknowledged it: a pipe cannot be read twice, and
-/// a producer may be slow, which no store would wait for. A stream that fits into one part is stored by one request. The
-/// object becomes visible only after a clean end of the input, and after its size and its hash were right where they are
-/// known. Loop thread.
+/// A part begins to go up when it is full and is held until the store has acknowledged it: a pipe cannot be read twice,
+/// and a producer may be slow, which no store would wait for. A stream that fits into one part is stored by one
+/// request. The object becomes visible only after a clean end of the input, and after its size and its hash were right
+/// where they are known. Loop thread.
 class Funnel {
  public:
   struct Services {
@@ -56,8 +56,8 @@ class Funnel {
   Funnel(const Services& services, FileEntry entry, Wishes wishes);
   ~Funnel();
 
-  /// Errors: the descriptor's, the sink's; `integrity` for another size or hash; `quota` for a stream too long, with what
-  /// to do; the token's. Nothing is left in the bucket then.
+  /// Errors: the descriptor's, the sink's; `integrity` for another size or hash; `quota` for a stream too long, with
+  /// what to do; the token's. Nothing is left in the bucket then.
   Task<Result<Stored>> run(CancelToken cancel);
 
  private:
@@ -91,11 +91,11 @@ class Funnel {
   FileEntry entry_;
   const Wishes wishes_;
   OrderedHash content_;
-  std::map<unsigned, Held> held_;   ///< being filled, or not yet acknowledged
-  Bytes in_use_ = 0;                ///< of the budget
+  std::map<unsigned, Held> held_;  ///< being filled, or not yet acknowledged
+  Bytes in_use_ = 0;               ///< of the budget
   Condition room_;
-  bool ended_ = false;              ///< the input has
-  Bytes total_ = 0;                 ///< bytes read
+  bool ended_ = false;  ///< the input has
+  Bytes total_ = 0;     ///< bytes read
   std::string upload_id_;
   std::vector<PartReceipt> receipts_;
   std::vector<Md5::Value> md5s_;

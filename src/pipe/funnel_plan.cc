@@ -8,15 +8,20 @@
 namespace hfpour {
 namespace {
 
-// As in transfer/memory_plan: two buffers of libcurl, OpenSSL's, and the kernel's, which charges twice what is asked for.
+// As in transfer/memory_plan: two buffers of libcurl, OpenSSL's, and the kernel's, which charges twice what is asked
+// for.
 constexpr Bytes send_buffer = 256 * KiB;
 constexpr Bytes per_upload = (128 + 56) * KiB + 2 * send_buffer;
 constexpr Bytes reserve = 4 * MiB;  ///< headers, fragmentation
 constexpr Bytes per_part = 512;     ///< its ETag, its MD5, its place in the body of Complete
 constexpr unsigned usual_uploads = 8;
 
-Bytes round_up(Bytes size) { return (size + MiB - 1) / MiB * MiB; }
-Bytes round_down(Bytes size) { return size / MiB * MiB; }
+Bytes round_up(Bytes size) {
+  return (size + MiB - 1) / MiB * MiB;
+}
+Bytes round_down(Bytes size) {
+  return size / MiB * MiB;
+}
 
 /// What is in use besides the parts.
 Bytes fixed_cost(const FunnelNeed& need, unsigned uploads, const SinkLimits& limits) {
@@ -30,9 +35,10 @@ Bytes least_part(Bytes size, const SinkLimits& limits) {
 }
 
 Error does_not_fit(const FunnelNeed& need, Bytes fixed, Bytes part, std::string_view why) {
-  return Error(Kind::usage, fmt::format("--memory {} is too little{}: {} in use + two parts of {} = {}; give at least {} MiB",
-                                        format_bytes(need.ceiling), why, format_bytes(fixed), format_bytes(part),
-                                        format_bytes(fixed + 2 * part), round_up(fixed + 2 * part) / MiB));
+  return Error(Kind::usage,
+               fmt::format("--memory {} is too little{}: {} in use + two parts of {} = {}; give at least {} MiB",
+                           format_bytes(need.ceiling), why, format_bytes(fixed), format_bytes(part),
+                           format_bytes(fixed + 2 * part), round_up(fixed + 2 * part) / MiB));
 }
 
 }  // namespace
@@ -66,7 +72,8 @@ Result<FunnelPlan> plan_funnel(const FunnelNeed& need, const SinkLimits& limits)
   plan.uploads = need.uploads > 0 ? need.uploads : usual_uploads;
   const Bytes most = std::min(limits.max_part, round_down((need.ceiling - fixed) / 2));
   const Bytes usual = std::clamp(need.part_size, least, most);
-  while (plan.uploads > 1 && fixed_cost(need, plan.uploads, limits) + (plan.uploads + 1) * usual > need.ceiling) --plan.uploads;
+  while (plan.uploads > 1 && fixed_cost(need, plan.uploads, limits) + (plan.uploads + 1) * usual > need.ceiling)
+    --plan.uploads;
   plan.budget = need.ceiling - fixed_cost(need, plan.uploads, limits);
   plan.most_part = std::min(limits.max_part, round_down(plan.budget / 2));
   plan.first_part = usual;

@@ -26,9 +26,9 @@ namespace hfpour {
 ///     source ──► lane 2: ring ─┼─► hash, in file order ─► write, in file order ─► descriptor
 ///     source ──► lane 3: ring ─┘
 ///
-/// A pipe cannot take back what it was given. So the last bytes of a file are held until its hash is right: whoever reads
-/// a file that is not what was promised gets less than all of it, and nothing of a file up to `hold_back`. A slow reader
-/// fills the rings, and the downloads pause. Loop thread.
+/// A pipe cannot take back what it was given. So the last bytes of a file are held until its hash is right: whoever
+/// reads a file that is not what was promised gets less than all of it, and nothing of a file up to `hold_back`. A slow
+/// reader fills the rings, and the downloads pause. Loop thread.
 class Spout {
  public:
   /// What is held until a file is verified (half a ring if that is less), and written at a time.
@@ -43,12 +43,12 @@ class Spout {
   };
   struct Member {
     const FileEntry* file = nullptr;
-    ByteRange range;      ///< the whole file, when it is to be verified
-    bool verify = true;   ///< its hash is known
+    ByteRange range;     ///< the whole file, when it is to be verified
+    bool verify = true;  ///< its hash is known
   };
 
-  /// `stripe` is what a lane of several fetches in one go, about a ring; a single one fetches whole files. Everything lent
-  /// outlives it.
+  /// `stripe` is what a lane of several fetches in one go, about a ring; a single one fetches whole files. Everything
+  /// lent outlives it.
   Spout(Services services, const RingPool& pool, Bytes stripe, const Framing& framing);
 
   /// Streams the members. Errors: the source's, the descriptor's, `integrity` with both digests, the token's.
@@ -78,14 +78,14 @@ class Spout {
   const Framing& framing_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   const std::vector<Member>* members_ = nullptr;
-  std::size_t next_member_ = 0;          ///< the first with bytes not yet dealt to a lane
-  Bytes dealt_of_next_ = 0;              ///< of that one
-  std::deque<Piece> dealt_;              ///< in order; gone once they are written
+  std::size_t next_member_ = 0;  ///< the first with bytes not yet dealt to a lane
+  Bytes dealt_of_next_ = 0;      ///< of that one
+  std::deque<Piece> dealt_;      ///< in order; gone once they are written
   std::size_t written_pieces_ = 0;
   std::map<std::size_t, unsigned> streams_;  ///< of each member, under way
-  std::size_t verified_ = 0;             ///< members
-  Bytes begun_ = 0;                      ///< bytes of all members verified so far
-  Bytes cleared_ = 0;                    ///< bytes of the whole stream that may be written
+  std::size_t verified_ = 0;                 ///< members
+  Bytes begun_ = 0;                          ///< bytes of all members verified so far
+  Bytes cleared_ = 0;                        ///< bytes of the whole stream that may be written
   Bytes written_ = 0;
   Condition changed_;
 };

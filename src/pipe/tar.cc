@@ -34,7 +34,8 @@ Name split(std::string_view path) {
     // The first slash that leaves a name short enough gives the shortest prefix.
     const std::size_t slash = path.find('/', path.size() - name_bytes - 1);
     const bool found = slash != std::string_view::npos && slash > 0 && slash + 1 < path.size();
-    if (found && slash <= prefix_bytes) return Name{std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
+    if (found && slash <= prefix_bytes)
+      return Name{std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
   }
   std::string rest(path.substr(path.size() - std::min(path.size(), name_bytes)));
   for (char& c : rest) {
@@ -44,7 +45,9 @@ Name split(std::string_view path) {
   return Name{"", rest, false};
 }
 
-void put(std::string& header, std::size_t at, std::string_view text) { header.replace(at, text.size(), text); }
+void put(std::string& header, std::size_t at, std::string_view text) {
+  header.replace(at, text.size(), text);
+}
 
 /// Twelve bytes: eleven octal digits, or base 256 with the top bit set, which is what tools understand that do not read
 /// the pax record standing before it.
@@ -66,7 +69,10 @@ std::string header_block(const Name& name, Bytes size, char type) {
   put(header, 136, fmt::format("{:011o}", modified));
   put(header, 148, "        ");
   header[156] = type;
-  put(header, 257, std::string_view("ustar\0" "00", 8));
+  put(header, 257,
+      std::string_view("ustar\0"
+                       "00",
+                       8));
   put(header, 345, name.prefix);
   const unsigned sum = std::accumulate(header.begin(), header.end(), 0U,
                                        [](unsigned total, char c) { return total + static_cast<unsigned char>(c); });
@@ -74,7 +80,9 @@ std::string header_block(const Name& name, Bytes size, char type) {
   return header;
 }
 
-std::string padding(Bytes size) { return std::string((block - size % block) % block, '\0'); }
+std::string padding(Bytes size) {
+  return std::string((block - size % block) % block, '\0');
+}
 
 /// `27 path=…\n`, where the number counts itself as well.
 std::string record(std::string_view key, std::string_view value) {
@@ -98,8 +106,12 @@ std::string Tar::head(const FileEntry& file) const {
   return text + header_block(name, file.size, '0');
 }
 
-std::string Tar::tail(const FileEntry& file) const { return padding(file.size); }
+std::string Tar::tail(const FileEntry& file) const {
+  return padding(file.size);
+}
 
-std::string Tar::end() const { return std::string(2 * block, '\0'); }
+std::string Tar::end() const {
+  return std::string(2 * block, '\0');
+}
 
 }  // namespace hfpour

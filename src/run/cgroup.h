@@ -10,7 +10,8 @@ namespace hfpour::run {
 
 /// The least memory limit, in bytes, that a cgroup of this process or an ancestor of it sets; nothing if none does.
 ///
-/// Reads `/proc/self/cgroup` and walks from the process's own cgroup up to the mounted root, in version 2 and in version
+/// Reads `/proc/self/cgroup` and walks from the process's own cgroup up to the mounted root, in version 2 and in
+/// version
 /// 1. Inside a container without a cgroup name space the path is the host's and is not there: the root that is mounted
 /// then stands for it. `root` is put in front of `/proc` and `/sys`, for tests. Any thread.
 /// Source: cgroups(7), the kernel's cgroup-v2.rst (`memory.max`) and cgroup-v1/memory.rst (`memory.limit_in_bytes`).

@@ -11,7 +11,8 @@
 
 namespace hfpour::run {
 
-/// `hfpour gc`: drops the open multipart uploads of a place in a bucket that nothing has happened to for long. Loop thread.
+/// `hfpour gc`: drops the open multipart uploads of a place in a bucket that nothing has happened to for long. Loop
+/// thread.
 class Gc {
  public:
   /// Everything lent here outlives the run. `say` gets each upload as it is settled.

@@ -69,9 +69,13 @@ cli::ConsoleSettings console_settings(const cli::Options& options) {
 class Command {
  public:
   Command(const cli::Options& options, const PipeSettings& settings, Signals& signals)
-      : options_(options), settings_(settings), log_(make_logger(options.log_format, options.log_level)),
+      : options_(options),
+        settings_(settings),
+        log_(make_logger(options.log_format, options.log_level)),
         random_(std::random_device{}()),
-        console_(*log_, stderr, progress_, console_settings(options), clock_.now()), reactor_(clock_), begun_(clock_.now()) {
+        console_(*log_, stderr, progress_, console_settings(options), clock_.now()),
+        reactor_(clock_),
+        begun_(clock_.now()) {
     for (const std::string& warning : options.warnings) console_.remark(warning);
     signals.deliver_to(reactor_, [this](int number) {
       if (stopped_by_ != 0) _exit(128 + number);
@@ -95,7 +99,8 @@ class Command {
     if (input.fd() == STDIN_FILENO && isatty(STDIN_FILENO) == 1) {
       console_.remark("reading from the terminal; Ctrl-D on a line of its own ends the input");
     }
-    Descriptor in(reactor_, input.fd(), input.fd() == STDIN_FILENO ? "stdin" : "'" + printable(settings_.input, 200) + "'");
+    Descriptor in(reactor_, input.fd(),
+                  input.fd() == STDIN_FILENO ? "stdin" : "'" + printable(settings_.input, 200) + "'");
     Put command(settings_, world(), in, input.size());
     const Result<Funnel::Stored> stored = reactor_.run(put_and_tell(command, stop_.token()));
     if (!stored) return fail(stored.error());
@@ -119,8 +124,8 @@ class Command {
       return fail(done.error());
     }
     if (!options_.quiet) {
-      log_->info("{} {} of an age of {} s or more", dropped, settings_.dry_run ? "uploads would be dropped" : "uploads dropped",
-                 settings_.older_than.count());
+      log_->info("{} {} of an age of {} s or more", dropped,
+                 settings_.dry_run ? "uploads would be dropped" : "uploads dropped", settings_.older_than.count());
     }
     return said && std::fflush(stdout) == 0 ? 0 : static_cast<int>(cli::ExitStatus::internal);
   }
@@ -130,9 +135,11 @@ class Command {
     const std::string_view what = !found.idle ? "kept" : settings_.dry_run ? "would drop" : "dropped";
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(clock_.wall() - found.last).count();
     if (options_.json) {
-      return fmt::format("{{\"uri\": {}, \"age_seconds\": {}, \"action\": \"{}\"}}\n", json_quote(found.uri), age, what);
+      return fmt::format("{{\"uri\": {}, \"age_seconds\": {}, \"action\": \"{}\"}}\n", json_quote(found.uri), age,
+                         what);
     }
-    return fmt::format("{} {} ({} old)\n", what, printable(found.uri, 2'000), cli::format_duration(std::chrono::seconds(age)));
+    return fmt::format("{} {} ({} old)\n", what, printable(found.uri, 2'000),
+                       cli::format_duration(std::chrono::seconds(age)));
   }
 
   Task<Result<Funnel::Stored>> put_and_tell(Put& command, CancelToken cancel) {

@@ -17,8 +17,9 @@ Result<void> read_hub(const cli::Options& options, PipeSettings& settings) {
   Result<hub::RepoRef> repo = read_repo(options);
   if (!repo) return repo.error();
   if (options.action == cli::Action::cat && repo->path.empty()) {
-    return Error(Kind::usage, fmt::format("'{}' names no file: write hf://owner/name/path, or use hfpour tar for all of them",
-                                          printable(options.source, 100)));
+    return Error(Kind::usage,
+                 fmt::format("'{}' names no file: write hf://owner/name/path, or use hfpour tar for all of them",
+                             printable(options.source, 100)));
   }
   Result<hub::Selection> selection = read_selection(options, *repo);
   if (!selection) return selection.error();
@@ -65,7 +66,8 @@ Result<PipeSettings> check_pipe(const cli::Options& options) {
   const Result<void> read = store ? read_store(options, at_destination ? options.destination : options.source, settings)
                                   : read_hub(options, settings);
   if (!read) return read.error();
-  if (store && !at_destination && !options.revision.empty()) return Error(Kind::usage, "an object of a bucket has no --revision");
+  if (store && !at_destination && !options.revision.empty())
+    return Error(Kind::usage, "an object of a bucket has no --revision");
   const cli::CaBundle& bundle = store ? options.store_ca() : options.hub_ca();
   const Result<void> ca = check_ca_bundle(bundle);
   if (!ca) return ca.error();

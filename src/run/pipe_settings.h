@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "base/result.h"
 #include "base/backoff.h"
+#include "base/result.h"
 #include "cli/options.h"
 #include "hub/repo_ref.h"
 #include "hub/selection.h"
@@ -24,8 +24,8 @@ struct PipeSettings {
   std::string hub_endpoint;
   hub::Token hf_token;
   std::optional<s3::Location> location;  ///< of `put`, `gc`, and of `cat` from a bucket
-  std::string key;  ///< of the object; of `gc` the prefix, maybe empty
-  keys::Places keys;  ///< where the store's keys may be found
+  std::string key;                       ///< of the object; of `gc` the prefix, maybe empty
+  keys::Places keys;                     ///< where the store's keys may be found
   std::string ca_bundle;
   RetryPolicy patience;
   Bytes memory = 0;

@@ -17,10 +17,16 @@ s3::ObjectNotes notes_of(const PipeSettings& settings) {
 }  // namespace
 
 Put::Put(const PipeSettings& settings, World world, Descriptor& in, std::optional<Bytes> size)
-    : settings_(settings), world_(world), in_(in), size_(settings.expected_size ? settings.expected_size : size),
-      leg_(world.reactor, make_leg(settings.ca_bundle, store_stall, world.observer)), keys_(settings.keys, settings.ca_bundle, world),
-      bucket_(leg_, *settings.location, keys_.source(), world.observer, world.random, settings.patience, world.progress),
-      sink_(bucket_, "", notes_of(settings), settings.check_md5) {}
+    : settings_(settings),
+      world_(world),
+      in_(in),
+      size_(settings.expected_size ? settings.expected_size : size),
+      leg_(world.reactor, make_leg(settings.ca_bundle, store_stall, world.observer)),
+      keys_(settings.keys, settings.ca_bundle, world),
+      bucket_(leg_, *settings.location, keys_.source(), world.observer, world.random, settings.patience,
+              world.progress),
+      sink_(bucket_, "", notes_of(settings), settings.check_md5) {
+}
 
 Task<Result<Funnel::Stored>> Put::go(CancelToken cancel) {
   FunnelNeed need;

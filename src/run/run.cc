@@ -20,18 +20,23 @@ namespace {
 
 constexpr Millis tick_interval{200};
 constexpr Millis sweep_deadline{20'000};  ///< nothing waits longer for it
-constexpr Millis save_deadline{2'500};  ///< with the aborts before it inside the 10 s of a SIGTERM
+constexpr Millis save_deadline{2'500};    ///< with the aborts before it inside the 10 s of a SIGTERM
 
 }  // namespace
 
 Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Progress& progress, Random& random)
-    : settings_(settings), reactor_(reactor), console_(console), progress_(progress), random_(random),
+    : settings_(settings),
+      reactor_(reactor),
+      console_(console),
+      progress_(progress),
+      random_(random),
       hub_leg_(reactor, make_leg(settings.hub_ca, hub_stall, console)),
       store_leg_(reactor, make_leg(settings.store_ca, store_stall, console)),
       keys_(settings.keys, settings.store_ca, World{reactor, console, progress, random}),
       hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, settings.patience, progress),
       bucket_(store_leg_, settings.location, keys_.source(), console, random, settings.patience, progress),
-      store_(bucket_, settings.base, settings.memory / 2), ledger_(reactor, store_) {
+      store_(bucket_, settings.base, settings.memory / 2),
+      ledger_(reactor, store_) {
   outcome_.uri = settings.uri();
   outcome_.repo = settings.repo.id;
   outcome_.type = hub::to_string(settings.repo.type);
@@ -83,7 +88,8 @@ Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
   canonical_ = settings_.repo;
   canonical_.id = info_.id;
   outcome_.commit = info_.commit;
-  if (info_.id != settings_.repo.id) console_.remark(fmt::format("'{}' is called '{}' today", settings_.repo.id, info_.id));
+  if (info_.id != settings_.repo.id)
+    console_.remark(fmt::format("'{}' is called '{}' today", settings_.repo.id, info_.id));
 
   Work work;
   const auto keep = [this](const FileEntry& file) { return settings_.selection.keeps(file.path); };
@@ -91,12 +97,12 @@ Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
   if (!files) co_return files.error();
   work.files = std::move(*files);
   if (work.files.empty() && !settings_.repo.path.empty()) {
-    co_return Error(Kind::not_found, fmt::format("{} has no file '{}'", hub::to_string(canonical_),
-                                                 printable(settings_.repo.path)));
+    co_return Error(Kind::not_found,
+                    fmt::format("{} has no file '{}'", hub::to_string(canonical_), printable(settings_.repo.path)));
   }
   if (work.files.empty()) {
-    co_return Error(Kind::empty_selection,
-                    fmt::format("no file of {} is selected by {}", hub::to_string(canonical_), settings_.selection.describe()));
+    co_return Error(Kind::empty_selection, fmt::format("no file of {} is selected by {}", hub::to_string(canonical_),
+                                                       settings_.selection.describe()));
   }
   Result<void> harmless = check_paths(work.files);
   if (!harmless) co_return harmless.error();
@@ -112,7 +118,8 @@ Result<void> Run::check_paths(const std::vector<FileEntry>& files) const {
     const Result<void> good = s3::check_key(settings_.base + file.path);
     if (!good) return Error(Kind::forbidden, good.error().sentence);
     if (file.path == ".hfpour" || file.path.starts_with(".hfpour/")) {
-      return Error(Kind::forbidden, "the repository has a file '" + printable(file.path) + "', where hfpour keeps its state");
+      return Error(Kind::forbidden,
+                   "the repository has a file '" + printable(file.path) + "', where hfpour keeps its state");
     }
   }
   return {};
@@ -150,7 +157,8 @@ Result<MemoryPlan> Run::plan_lanes(const Work& work) const {
   need.ceiling = settings_.memory;
   // What is recorded of each stored file (hash, ETag, sums of the parts) is written while the rings still stand.
   Bytes records = 0;
-  for (const FileEntry& file : work.files) records += 512 + std::min<Bytes>(file.size / settings_.part_size, 10'000) * 120;
+  for (const FileEntry& file : work.files)
+    records += 512 + std::min<Bytes>(file.size / settings_.part_size, 10'000) * 120;
   need.resident = resident_now() + warm_up + records;
   need.lanes = settings_.lanes;
   need.part_size = settings_.part_size;
@@ -208,12 +216,12 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   HashWorkers hashers(reactor_, hash_threads());
   hub::FileSource source(hub_, canonical_, info_.commit);
   s3::ObjectSource readback(bucket_, settings_.base);
-  s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit},
-                         settings_.check_md5);
+  s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit}, settings_.check_md5);
   Pace pace(plan.lanes, console_, progress_);
   const auto services_with = [&](Source& from) {
-    return Services{reactor_, hashers,   from, sink, ledger_, console_, progress_,
-                    random_,  pace, settings_.check_md5, settings_.patience};
+    return Services{reactor_,          hashers,   from,    sink, ledger_,
+                    console_,          progress_, random_, pace, settings_.check_md5,
+                    settings_.patience};
   };
   const Services checking = services_with(readback);
   const Services pouring = services_with(source);
@@ -227,8 +235,9 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
 }
 
 /// The work itself; then ends what runs beside it.
-Task<Result<void>> Run::adopt_and_pour(Work& work, const MemoryPlan& plan, const Services& checking, const Services& pouring,
-                                       const RingPool& pool, CancelSource& beside, CancelToken cancel) {
+Task<Result<void>> Run::adopt_and_pour(Work& work, const MemoryPlan& plan, const Services& checking,
+                                       const Services& pouring, const RingPool& pool, CancelSource& beside,
+                                       CancelToken cancel) {
   Result<void> done = co_await adopt(work, checking, pool, cancel);
   if (done) {
     done = co_await resume_and_pour(work, plan, pouring, pool, cancel);
@@ -237,8 +246,8 @@ Task<Result<void>> Run::adopt_and_pour(Work& work, const MemoryPlan& plan, const
   co_return done;
 }
 
-Task<Result<void>> Run::resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services, const RingPool& pool,
-                                        CancelToken cancel) {
+Task<Result<void>> Run::resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services,
+                                        const RingPool& pool, CancelToken cancel) {
   std::vector<std::string> claimed;
   for (const UnfinishedFile& one : work.left) claimed.push_back(one.upload.upload_id);
   Result<void> swept = co_await sweep(std::move(claimed), cancel);
@@ -279,7 +288,8 @@ Task<Result<void>> Run::sweep(std::vector<std::string> claimed, CancelToken canc
     if (!settled) break;
     if (settled->has_value() && (*settled)->idle) ++dropped;
   }
-  if (dropped > 0) console_.remark(fmt::format("dropped {} that an earlier run had left open", cli::plural(dropped, "upload")));
+  if (dropped > 0)
+    console_.remark(fmt::format("dropped {} that an earlier run had left open", cli::plural(dropped, "upload")));
   if (cancel.cancelled()) co_return cancel.error();
   co_return Result<void>();
 }
@@ -297,8 +307,8 @@ Task<Result<void>> Run::keep_ticking(CancelToken cancel) {
 /// Files that another tool put there are checked and kept instead of being fetched again.
 Task<Result<void>> Run::adopt(Work& work, const Services& services, const RingPool& pool, CancelToken cancel) {
   if (work.unproven.empty()) co_return Result<void>();
-  console_.remark(fmt::format("{} of the files lie there without a record: checking them in the bucket",
-                              work.unproven.size()));
+  console_.remark(
+      fmt::format("{} of the files lie there without a record: checking them in the bucket", work.unproven.size()));
   Adoption adoption(services, work.unproven, settings_.part_size, pool);
   Result<std::vector<const FileEntry*>> right = co_await adoption.run(cancel);
   if (!right) co_return right.error();

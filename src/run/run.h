@@ -20,8 +20,8 @@
 
 namespace hfpour::run {
 
-/// One run: is it there already? what does the Hub have? pour what is missing, write the manifest. Wires the adapters to
-/// the core; decides nothing about single bytes. Loop thread.
+/// One run: is it there already? what does the Hub have? pour what is missing, write the manifest. Wires the adapters
+/// to the core; decides nothing about single bytes. Loop thread.
 class Run {
  public:
   /// Everything lent here outlives the run.
@@ -51,8 +51,9 @@ class Run {
   Result<MemoryPlan> plan_lanes(const Work& work) const;
   Task<Result<void>> pour(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<Result<void>> adopt(Work& work, const Services& services, const RingPool& pool, CancelToken cancel);
-  Task<Result<void>> adopt_and_pour(Work& work, const MemoryPlan& plan, const Services& checking, const Services& pouring,
-                                    const RingPool& pool, CancelSource& beside, CancelToken cancel);
+  Task<Result<void>> adopt_and_pour(Work& work, const MemoryPlan& plan, const Services& checking,
+                                    const Services& pouring, const RingPool& pool, CancelSource& beside,
+                                    CancelToken cancel);
   Task<Result<void>> resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services, const RingPool& pool,
                                      CancelToken cancel);
   Task<Result<void>> sweep(std::vector<std::string> claimed, CancelToken cancel);
@@ -73,7 +74,7 @@ class Run {
   s3::Bucket bucket_;
   s3::ObjectStore store_;
   Ledger ledger_;
-  Job* job_ = nullptr;  ///< while it runs
+  Job* job_ = nullptr;      ///< while it runs
   hub::RepoRef canonical_;  ///< the name the Hub uses today
   hub::RepoInfo info_;
   cli::Outcome outcome_;

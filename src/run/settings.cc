@@ -86,7 +86,8 @@ Result<Place> read_place(const cli::Options& options) {
 Result<keys::Places> read_keys(const cli::Options& options) {
   Result<keys::Places> places = keys::read_places(options.aws);
   if (!places) return places;
-  places->given = s3::Credentials{options.credentials.access_key_id, options.credentials.secret, options.credentials.session_token};
+  places->given =
+      s3::Credentials{options.credentials.access_key_id, options.credentials.secret, options.credentials.session_token};
   if (options.profile.empty()) return places;
   places->profile = options.profile;
   places->profile_asked = true;
@@ -151,8 +152,16 @@ Result<Settings> check(const cli::Options& options) {
     if (!ca) return ca.error();
   }
 
-  Settings settings{std::move(*repo), std::move(*selection), std::move(*hub_endpoint), hub::Token(options.hf_token, options.hf_token_file),
-                    std::move(*location), "", {}, options.hub_ca().path, options.store_ca().path, {}};
+  Settings settings{std::move(*repo),
+                    std::move(*selection),
+                    std::move(*hub_endpoint),
+                    hub::Token(options.hf_token, options.hf_token_file),
+                    std::move(*location),
+                    "",
+                    {},
+                    options.hub_ca().path,
+                    options.store_ca().path,
+                    {}};
   settings.base = place->prefix + settings.repo.id + "/";
   settings.keys = std::move(*keys);
   settings.memory = options.memory > 0 ? options.memory : default_ceiling();

@@ -22,9 +22,9 @@ struct Settings {
   std::string hub_endpoint;
   hub::Token hf_token;
   s3::Location location;
-  std::string base;  ///< key prefix of the repository's place, ending with `/`
-  keys::Places keys;  ///< where the store's keys may be found
-  std::string hub_ca;    ///< certificates to trust; empty: the system's
+  std::string base;    ///< key prefix of the repository's place, ending with `/`
+  keys::Places keys;   ///< where the store's keys may be found
+  std::string hub_ca;  ///< certificates to trust; empty: the system's
   std::string store_ca;
   RetryPolicy patience;
   std::chrono::seconds deadline{0};  ///< 0: none

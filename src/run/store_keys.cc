@@ -21,9 +21,11 @@ http::Leg neighbour(const std::string& ca_bundle, Millis patience, Observer& obs
 }  // namespace
 
 StoreKeys::StoreKeys(const keys::Places& places, const std::string& ca_bundle, World world)
-    : sts_(world.reactor, make_leg(ca_bundle, sts_stall, world.observer)), agent_(world.reactor, neighbour(ca_bundle, agent_patience, world.observer)),
+    : sts_(world.reactor, make_leg(ca_bundle, sts_stall, world.observer)),
+      agent_(world.reactor, neighbour(ca_bundle, agent_patience, world.observer)),
       metadata_(world.reactor, neighbour(ca_bundle, metadata_patience, world.observer)),
       chain_(places, keys::Legs{sts_, agent_, metadata_}, world.random),
-      renewal_(chain_, world.reactor, world.observer) {}
+      renewal_(chain_, world.reactor, world.observer) {
+}
 
 }  // namespace hfpour::run

@@ -30,8 +30,11 @@ Result<ByteRange> range_in(const cli::WantedRange& wanted, const FileEntry& file
 }  // namespace
 
 StreamOut::StreamOut(const PipeSettings& settings, World world, Descriptor& out)
-    : settings_(settings), world_(world), out_(out),
-      leg_(world.reactor, make_leg(settings.ca_bundle, settings.repo ? hub_stall : store_stall, world.observer)) {}
+    : settings_(settings),
+      world_(world),
+      out_(out),
+      leg_(world.reactor, make_leg(settings.ca_bundle, settings.repo ? hub_stall : store_stall, world.observer)) {
+}
 
 Task<Result<void>> StreamOut::go(CancelToken cancel) {
   if (settings_.repo) {
@@ -43,8 +46,8 @@ Task<Result<void>> StreamOut::go(CancelToken cancel) {
 }
 
 Task<Result<void>> StreamOut::from_hub(CancelToken cancel) {
-  hub::HubClient hub(leg_, settings_.hub_endpoint, settings_.hf_token, world_.observer, world_.random, settings_.patience,
-                     world_.progress);
+  hub::HubClient hub(leg_, settings_.hub_endpoint, settings_.hf_token, world_.observer, world_.random,
+                     settings_.patience, world_.progress);
   Result<hub::RepoInfo> info = co_await hub.info(*settings_.repo, cancel);
   if (!info) co_return info.error();
   hub::RepoRef ref = *settings_.repo;
@@ -113,7 +116,8 @@ Task<Result<void>> StreamOut::pour(Source& source, http::Client& leg, const Fram
   need.resident = resident_now() + warm_up;
   need.lanes = settings_.lanes;
   need.part_size = stripe;
-  // Bytes leave in order, so lanes side by side can only fetch ahead, and that is worth it with rings as long as a stripe.
+  // Bytes leave in order, so lanes side by side can only fetch ahead, and that is worth it with rings as long as a
+  // stripe.
   need.large_files = 1;
   Result<MemoryPlan> plan = plan_memory(need);
   if (!plan) co_return plan.error();

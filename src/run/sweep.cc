@@ -21,8 +21,8 @@ Task<Result<std::vector<s3::ListedUpload>>> Sweep::list(std::string prefix, Canc
   co_return found;
 }
 
-Task<Result<std::optional<Sweep::Found>>> Sweep::settle(s3::ListedUpload upload, std::chrono::seconds age, bool look_only,
-                                                        CancelToken cancel) {
+Task<Result<std::optional<Sweep::Found>>> Sweep::settle(s3::ListedUpload upload, std::chrono::seconds age,
+                                                        bool look_only, CancelToken cancel) {
   std::optional<Found> settled;
   const std::string uri = bucket_.uri(upload.key);
   if (!upload.initiated) {

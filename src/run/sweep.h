@@ -25,13 +25,15 @@ class Sweep {
     bool idle = false;
   };
 
-  /// The open uploads of all keys that begin with `prefix`. All of them first: what is dropped while a listing goes on may
-  /// move its marks.
+  /// The open uploads of all keys that begin with `prefix`. All of them first: what is dropped while a listing goes on
+  /// may move its marks.
   Task<Result<std::vector<s3::ListedUpload>>> list(std::string prefix, CancelToken cancel);
 
-  /// Drops the upload if it is older than `age`; with `look_only` it just says so. An upload is as old as its last part: one
-  /// that was begun long ago may still be alive. Nothing when the store tells no time, or somebody else has settled it.
-  Task<Result<std::optional<Found>>> settle(s3::ListedUpload upload, std::chrono::seconds age, bool look_only, CancelToken cancel);
+  /// Drops the upload if it is older than `age`; with `look_only` it just says so. An upload is as old as its last
+  /// part: one that was begun long ago may still be alive. Nothing when the store tells no time, or somebody else has
+  /// settled it.
+  Task<Result<std::optional<Found>>> settle(s3::ListedUpload upload, std::chrono::seconds age, bool look_only,
+                                            CancelToken cancel);
 
  private:
   s3::Bucket& bucket_;

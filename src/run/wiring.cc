@@ -27,6 +27,8 @@ Bytes resident_now() {
   return resident * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
 }
 
-unsigned hash_threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 8U); }
+unsigned hash_threads() {
+  return std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
+}
 
 }  // namespace hfpour::run

@@ -95,9 +95,8 @@ Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, Can
   const Signing used{location_.region(), clock_offset_, *keys};
   http::Exchange exchange(client_, sign_call(call, false, used.keys));
   exchange.limit_body(call.answer_limit);
-  exchange.receive_into(inlet, [&accept](const http::Response& answer) {
-    return answer.status == 206 && (!accept || accept(answer));
-  });
+  exchange.receive_into(
+      inlet, [&accept](const http::Response& answer) { return answer.status == 206 && (!accept || accept(answer)); });
   Result<http::Response> answer = co_await exchange.run(cancel);
   if (!answer || answer->status == 206) co_return answer;
   Error error = to_error(call.operation, *answer);
@@ -130,8 +129,8 @@ bool Bucket::mend(Remedy remedy, const http::Response& answer, const Signing& us
       if (!offset) return false;
       if (std::chrono::abs(*offset) < std::chrono::minutes(1)) return used.clock_offset != clock_offset_;
       clock_offset_ += *offset;
-      observer_.remark(fmt::format("this machine's clock is {} s off the store's; signing with the store's",
-                                   clock_offset_.count()));
+      observer_.remark(
+          fmt::format("this machine's clock is {} s off the store's; signing with the store's", clock_offset_.count()));
       return true;
     }
     case Remedy::learn_region: {

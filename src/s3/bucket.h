@@ -22,31 +22,37 @@ namespace hfpour::s3 {
 struct Call {
   std::string operation;  ///< S3's name, such as `UploadPart`
   std::string method;
-  std::string key;        ///< decoded; empty = the bucket itself
+  std::string key;  ///< decoded; empty = the bucket itself
   Query query;
   http::Headers headers;  ///< besides those the signature makes
   std::string body;       ///< small; its SHA-256 is signed
   Bytes answer_limit = 64 * KiB;
 };
 
-/// Signed requests to one bucket, each with the keys that are good at its time. Learns the store's clock and region as it goes. Loop thread.
+/// Signed requests to one bucket, each with the keys that are good at its time. Learns the store's clock and region as
+/// it goes. Loop thread.
 class Bucket {
  public:
   Bucket(http::Client& client, Location location, KeySource& keys, Observer& observer, Random& random,
          RetryPolicy patience, Progress& progress)
-      : client_(client), location_(std::move(location)), keys_(keys), observer_(observer), random_(random),
-        patience_(patience), progress_(progress) {}
+      : client_(client),
+        location_(std::move(location)),
+        keys_(keys),
+        observer_(observer),
+        random_(random),
+        patience_(patience),
+        progress_(progress) {}
 
   /// Looks at the body of a success: one that cannot be read is asked for again.
   using Check = std::function<Result<void>(const http::Response&)>;
 
-  /// Sends the call until it succeeds (2xx, and `check` likes it), fails for good, or the patience is used up. For calls
-  /// that may be repeated. An `expired` upload is final here.
+  /// Sends the call until it succeeds (2xx, and `check` likes it), fails for good, or the patience is used up. For
+  /// calls that may be repeated. An `expired` upload is final here.
   Task<Result<http::Response>> call(Call call, CancelToken cancel, Check check = {});
 
-  /// Sends the call once; a wrong clock or region and expired keys are mended and the call sent again if its body still can be.
-  /// `outlet` is the body when it is not null: it is sent unsigned, since its hash is not known yet; over http as well,
-  /// where the part's MD5 guards it instead. A success that comes before all of it was taken is `protocol`.
+  /// Sends the call once; a wrong clock or region and expired keys are mended and the call sent again if its body still
+  /// can be. `outlet` is the body when it is not null: it is sent unsigned, since its hash is not known yet; over http
+  /// as well, where the part's MD5 guards it instead. A success that comes before all of it was taken is `protocol`.
   Task<Result<http::Response>> once(const Call& call, Outlet* outlet, CancelToken cancel);
 
   /// Whether the head of a 206 tells of the bytes that are wanted.
@@ -57,7 +63,8 @@ class Bucket {
 
   /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
   Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel) {
-    return hfpour::wait_after(std::move(error), std::move(what), backoff, Retrying{client_.reactor(), observer_, progress_}, cancel);
+    return hfpour::wait_after(std::move(error), std::move(what), backoff,
+                              Retrying{client_.reactor(), observer_, progress_}, cancel);
   }
 
   /// The time as the store counts it, as far as it is known.

@@ -45,24 +45,18 @@ constexpr Meaning no_bucket = {Kind::not_found, "there is no such bucket"};
 constexpr Meaning no_object = {Kind::not_found, "there is no such object"};
 constexpr Meaning full = {Kind::quota, "its quota is used up"};
 constexpr Meaning over_limit = {Kind::quota, "a size limit of the store is broken"};
-constexpr Meaning wrong_region = {Kind::usage, "the bucket is in another region",
-                                  Remedy::learn_region};
-constexpr Meaning elsewhere = {Kind::usage, "the bucket is at another endpoint",
-                               Remedy::learn_region};
+constexpr Meaning wrong_region = {Kind::usage, "the bucket is in another region", Remedy::learn_region};
+constexpr Meaning elsewhere = {Kind::usage, "the bucket is at another endpoint", Remedy::learn_region};
 constexpr Meaning bad_bucket = {Kind::usage, "the bucket name is not valid there"};
 constexpr Meaning denied = {Kind::forbidden, "access denied"};
-constexpr Meaning bad_key = {Kind::forbidden, "it does not know the access key",
-                             Remedy::refresh_credentials};
+constexpr Meaning bad_key = {Kind::forbidden, "it does not know the access key", Remedy::refresh_credentials};
 constexpr Meaning bad_secret = {Kind::forbidden, "the secret key does not match the access key",
                                 Remedy::refresh_credentials};
-constexpr Meaning stale_token = {Kind::forbidden, "the session token is no longer good",
-                                 Remedy::refresh_credentials};
-constexpr Meaning wrong_clock = {Kind::forbidden, "this machine's clock differs from its own",
-                                 Remedy::fix_clock};
+constexpr Meaning stale_token = {Kind::forbidden, "the session token is no longer good", Remedy::refresh_credentials};
+constexpr Meaning wrong_clock = {Kind::forbidden, "this machine's clock differs from its own", Remedy::fix_clock};
 constexpr Meaning bad_account = {Kind::forbidden, "the account is blocked"};
 constexpr Meaning bad_request = {Kind::forbidden, "it does not accept such a request"};
-constexpr Meaning unsupported = {Kind::forbidden, "it does not implement this",
-                                 Remedy::drop_header};
+constexpr Meaning unsupported = {Kind::forbidden, "it does not implement this", Remedy::drop_header};
 constexpr Meaning odd = {Kind::protocol, "the answer makes no sense"};
 
 constexpr std::array code_rows = {
@@ -127,8 +121,8 @@ constexpr std::array code_rows = {
 
 std::optional<Meaning> by_code(std::string_view code) {
   if (code.starts_with("Throttl")) return slow_down;
-  const auto row = std::find_if(code_rows.begin(), code_rows.end(),
-                                [code](const CodeRow& each) { return each.code == code; });
+  const auto row =
+      std::find_if(code_rows.begin(), code_rows.end(), [code](const CodeRow& each) { return each.code == code; });
   return row == code_rows.end() ? std::nullopt : std::optional(row->meaning);
 }
 
@@ -179,8 +173,7 @@ std::string_view verb(Kind kind) {
 std::string quoted(std::string text, std::size_t limit) {
   if (!is_utf8(text)) {
     std::replace_if(
-        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; },
-        '?');
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
   }
   if (text.size() > limit) {
     std::size_t cut = limit;
@@ -214,8 +207,7 @@ Error to_error(std::string_view operation, const http::Response& answer) {
   Meaning meaning = classify(answer.status, code);
   if (operation == "ListParts" && code == "NoSuchKey") meaning = no_upload;
 
-  Error error(meaning.kind, fmt::format("the store {} {}: {}", verb(meaning.kind), operation,
-                                        meaning.phrase));
+  Error error(meaning.kind, fmt::format("the store {} {}: {}", verb(meaning.kind), operation, meaning.phrase));
   const std::string_view message = trim(document.message);
   if (!message.empty() && to_lower(message) != meaning.phrase) {
     error.sentence += fmt::format(" (it says \"{}\")", quoted(std::string(message), 200));
@@ -225,8 +217,7 @@ Error to_error(std::string_view operation, const http::Response& answer) {
   }
   error.http_status = answer.status;
   error.code = quoted(code, 64);
-  error.request_id =
-      quoted(answer.headers.get("x-amz-request-id").value_or(document.request_id), 128);
+  error.request_id = quoted(answer.headers.get("x-amz-request-id").value_or(document.request_id), 128);
   error.retry_after = retry_after(answer.headers);
   return error;
 }
@@ -241,8 +232,7 @@ Remedy remedy_for(const http::Response& answer, WallTime now) {
     return Remedy::fix_clock;
   }
   // The answer to a HEAD has no body: there a wrong region is a bare 400 with this header.
-  const bool bare_400 = answer.status == 400 && code.empty() &&
-                        answer.headers.get("x-amz-bucket-region").has_value();
+  const bool bare_400 = answer.status == 400 && code.empty() && answer.headers.get("x-amz-bucket-region").has_value();
   if (meaning.remedy == Remedy::learn_region || bare_400) {
     return learned_region(answer) ? Remedy::learn_region : Remedy::none;
   }
@@ -262,13 +252,11 @@ std::optional<std::chrono::seconds> clock_offset(const http::Response& answer, W
 
 std::optional<std::string> learned_region(const http::Response& answer) {
   const ErrorDocument document = parse_error(answer.body).value_or(ErrorDocument{});
-  for (const std::string& named :
-       {answer.headers.get("x-amz-bucket-region").value_or(""), document.region}) {
+  for (const std::string& named : {answer.headers.get("x-amz-bucket-region").value_or(""), document.region}) {
     std::string region(trim(named));
     if (check_region(region)) return region;
   }
-  for (const std::string& place :
-       {document.endpoint, answer.headers.get("location").value_or("")}) {
+  for (const std::string& place : {document.endpoint, answer.headers.get("location").value_or("")}) {
     if (auto region = region_in_host(to_lower(host_of(trim(place))))) return region;
   }
   return std::nullopt;

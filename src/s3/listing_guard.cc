@@ -19,8 +19,9 @@ Result<void> ListingGuard::pass(std::size_t entries, Bytes bytes, const std::str
   }
   bytes_ += bytes;
   if (bytes_ <= limit_) return {};
-  return Error(Kind::quota, fmt::format("the store's listing of {} does not end within {}, which is what --memory leaves for it",
-                                        what_, format_bytes(limit_)));
+  return Error(Kind::quota,
+               fmt::format("the store's listing of {} does not end within {}, which is what --memory leaves for it",
+                           what_, format_bytes(limit_)));
 }
 
 bool ListingGuard::seen(const std::string& mark) {

@@ -9,15 +9,16 @@
 
 namespace hfpour::s3 {
 
-/// Ends a listing that has no end: one whose marks go round in a circle, whose pages stay empty, or that grows beyond what
-/// there is memory for. Loop thread.
+/// Ends a listing that has no end: one whose marks go round in a circle, whose pages stay empty, or that grows beyond
+/// what there is memory for. Loop thread.
 class ListingGuard {
  public:
-  /// `what` is listed, for the sentence; `limit` is the memory in bytes that the entries of all pages may take together.
+  /// `what` is listed, for the sentence; `limit` is the memory in bytes that the entries of all pages may take
+  /// together.
   ListingGuard(std::string what, Bytes limit) : what_(std::move(what)), limit_(limit) {}
 
-  /// To be asked after each page that is not the last: its entries, the bytes they take, the mark of the next page. Errors:
-  /// `protocol` for a circle, of any length, or 1,000 empty pages in a row; `quota` when the limit is passed.
+  /// To be asked after each page that is not the last: its entries, the bytes they take, the mark of the next page.
+  /// Errors: `protocol` for a circle, of any length, or 1,000 empty pages in a row; `quota` when the limit is passed.
   Result<void> pass(std::size_t entries, Bytes bytes, const std::string& mark);
 
  private:

@@ -17,9 +17,15 @@ constexpr std::string_view aws_china_domain = ".amazonaws.com.cn";
 constexpr std::string_view backblaze_domain = ".backblazeb2.com";
 constexpr std::string_view r2_domain = ".r2.cloudflarestorage.com";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_lower(char c) {
+  return c >= 'a' && c <= 'z';
+}
+bool is_upper(char c) {
+  return c >= 'A' && c <= 'Z';
+}
 
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -75,13 +81,12 @@ std::string_view broken_host_rule(std::string_view host) {
   if (host.front() == '[') {
     const std::string_view inner = host.substr(1, host.size() - 2);
     const bool fine = inner.size() >= 2 && std::all_of(inner.begin(), inner.end(), [](char c) {
-      return is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
-    });
+                        return is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+                      });
     return fine ? "" : "is not an IPv6 address in brackets";
   }
-  const bool known = std::all_of(host.begin(), host.end(), [](char c) {
-    return is_digit(c) || is_lower(c) || c == '.' || c == '-' || c == '_';
-  });
+  const bool known = std::all_of(host.begin(), host.end(),
+                                 [](char c) { return is_digit(c) || is_lower(c) || c == '.' || c == '-' || c == '_'; });
   if (!known) return "host may only have letters, digits, `.`, `-` and `_`";
   if (host.front() == '.' || host.find("..") != std::string_view::npos) {
     return "host has an empty label";
@@ -160,8 +165,7 @@ Result<std::string> normalise_prefix(std::string_view prefix) {
   normal += '/';
   if (normal.size() > max_prefix_bytes) {
     return refusal("prefix", prefix,
-                   fmt::format("must not be longer than {} bytes, a key has only {}",
-                               max_prefix_bytes, max_key_bytes));
+                   fmt::format("must not be longer than {} bytes, a key has only {}", max_prefix_bytes, max_key_bytes));
   }
   return normal;
 }
@@ -172,8 +176,7 @@ Result<void> check_key(std::string_view key) {
     rule = fmt::format("has {} bytes, a key has at most {}", key.size(), max_key_bytes);
   }
   if (rule.empty()) return {};
-  return Error(Kind::protocol,
-               fmt::format("path `{}` cannot be an object key: {}", printable(key, 200), rule));
+  return Error(Kind::protocol, fmt::format("path `{}` cannot be an object key: {}", printable(key, 200), rule));
 }
 
 Result<void> check_region(std::string_view region) {
@@ -188,16 +191,16 @@ std::string Endpoint::authority() const {
   return port == 0 ? host : fmt::format("{}:{}", host, port);
 }
 
-std::string Endpoint::url() const { return (tls ? "https://" : "http://") + authority(); }
+std::string Endpoint::url() const {
+  return (tls ? "https://" : "http://") + authority();
+}
 
 bool Endpoint::is_aws() const {
   return host.ends_with(aws_domain) || host.ends_with(aws_china_domain);
 }
 
 Result<Endpoint> parse_endpoint(std::string_view url) {
-  const auto refuse = [url](std::string_view rule) {
-    return refusal("endpoint", without_secrets(url), rule);
-  };
+  const auto refuse = [url](std::string_view rule) { return refusal("endpoint", without_secrets(url), rule); };
   const std::size_t colon = url.find("://");
   const std::string scheme = to_lower(url.substr(0, colon));
   if (colon == std::string_view::npos || (scheme != "https" && scheme != "http")) {
@@ -253,22 +256,19 @@ Addressing default_addressing(const Endpoint& endpoint, std::string_view bucket)
 }
 
 Location::Location(Endpoint endpoint, std::string bucket, std::string region)
-    : Location(endpoint, bucket, std::move(region), default_addressing(endpoint, bucket)) {}
+    : Location(endpoint, bucket, std::move(region), default_addressing(endpoint, bucket)) {
+}
 
-Location::Location(Endpoint endpoint, std::string bucket, std::string region,
-                   Addressing addressing)
-    : endpoint_(std::move(endpoint)),
-      bucket_(std::move(bucket)),
-      region_(std::move(region)),
-      addressing_(addressing) {}
+Location::Location(Endpoint endpoint, std::string bucket, std::string region, Addressing addressing)
+    : endpoint_(std::move(endpoint)), bucket_(std::move(bucket)), region_(std::move(region)), addressing_(addressing) {
+}
 
 std::string Location::host() const {
   return addressing_ == Addressing::path ? endpoint_.host : bucket_ + "." + endpoint_.host;
 }
 
 std::string Location::signing_host() const {
-  return addressing_ == Addressing::path ? endpoint_.authority()
-                                         : bucket_ + "." + endpoint_.authority();
+  return addressing_ == Addressing::path ? endpoint_.authority() : bucket_ + "." + endpoint_.authority();
 }
 
 std::string Location::path(std::string_view key) const {
@@ -287,8 +287,7 @@ std::string Location::uri(std::string_view key) const {
 
 Location Location::in_region(std::string_view region) const {
   Endpoint endpoint = endpoint_;
-  if (endpoint_ == default_endpoint(guess_region(endpoint_)) ||
-      endpoint_.host == "s3.amazonaws.com") {
+  if (endpoint_ == default_endpoint(guess_region(endpoint_)) || endpoint_.host == "s3.amazonaws.com") {
     endpoint = default_endpoint(region);
   }
   return Location(std::move(endpoint), bucket_, std::string(region), addressing_);

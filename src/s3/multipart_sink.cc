@@ -26,19 +26,23 @@ constexpr std::string_view hash_note = "x-amz-meta-hf-hash";
 
 std::string base64(const std::vector<std::byte>& bytes) {
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(length));
   return text;
 }
 
 Error wrong_whole(const FileEntry& file, const std::string& expected, const std::string& found) {
-  return Error(Kind::protocol, fmt::format("the store's ETag of '{}' is {}, but its parts make {} (a store that makes other ETags "
-                                           "needs --upload-check none)",
-                                           printable(file.path), printable(found, 100), expected));
+  return Error(Kind::protocol,
+               fmt::format("the store's ETag of '{}' is {}, but its parts make {} (a store that makes other ETags "
+                           "needs --upload-check none)",
+                           printable(file.path), printable(found, 100), expected));
 }
 
-std::string note_of(const ContentHash& hash) { return fmt::format("{}:{}", to_string(hash.kind), to_hex(hash)); }
+std::string note_of(const ContentHash& hash) {
+  return fmt::format("{}:{}", to_string(hash.kind), to_hex(hash));
+}
 
 struct ContentType {
   std::string_view ending;
@@ -60,7 +64,9 @@ std::string content_type_of(std::string_view path) {
 
 }  // namespace
 
-SinkLimits MultipartSink::limits() const { return s3_limits; }
+SinkLimits MultipartSink::limits() const {
+  return s3_limits;
+}
 
 http::Headers MultipartSink::object_headers(const FileEntry& file) const {
   http::Headers headers;
@@ -137,7 +143,8 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
     Result<Seen> seen = co_await look(file, expected_etag, cancel);
     if (!seen) co_return seen.error();
     if (seen->ours) co_return seen->etag;
-    // It put together something else than it acknowledged, or its ETags are something else: once more would end the same way.
+    // It put together something else than it acknowledged, or its ETags are something else: once more would end the
+    // same way.
     if (etag && !etag->empty()) co_return wrong_whole(file, expected_etag, *etag);
     // The upload is gone, or the store has other parts than we sent: only a new upload helps.
     const std::string code = etag ? "" : etag.error().code;
@@ -152,8 +159,8 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
     }
     Error doubt = etag ? Error(Kind::unavailable, "the store called the upload complete, and the object is not there")
                        : etag.error();
-    Result<void> again = co_await bucket_.wait_after(std::move(doubt), "completing '" + printable(file.path) + "'", backoff,
-                                                     cancel);
+    Result<void> again =
+        co_await bucket_.wait_after(std::move(doubt), "completing '" + printable(file.path) + "'", backoff, cancel);
     if (!again) co_return again.error();
   }
 }
@@ -179,8 +186,9 @@ Task<Result<std::string>> MultipartSink::complete_once(const Call& call, CancelT
   co_return to_error(call.operation, *answer);
 }
 
-/// The ETag of the object that is there, and whether it is the one just uploaded: of the right size, and with the expected
-/// ETag. Where that is not known, our own note of the hash must do, which no object bears that has not passed the gate.
+/// The ETag of the object that is there, and whether it is the one just uploaded: of the right size, and with the
+/// expected ETag. Where that is not known, our own note of the hash must do, which no object bears that has not passed
+/// the gate.
 Task<Result<MultipartSink::Seen>> MultipartSink::look(const FileEntry& file, const std::string& expected_etag,
                                                       CancelToken cancel) {
   Call call;
@@ -198,7 +206,8 @@ Task<Result<MultipartSink::Seen>> MultipartSink::look(const FileEntry& file, con
   seen.etag = normalise_etag(answer->headers.get("ETag").value_or(""));
   const bool same_size = parse_decimal(answer->headers.get("Content-Length").value_or("")) == file.size;
   // Where ETags are MD5s, another one means other bytes, whatever the notes say.
-  const bool ours = expected_etag.empty() ? answer->headers.get(hash_note) == note_of(file.hash) : seen.etag == expected_etag;
+  const bool ours =
+      expected_etag.empty() ? answer->headers.get(hash_note) == note_of(file.hash) : seen.etag == expected_etag;
   seen.ours = same_size && ours && !seen.etag.empty();
   co_return seen;
 }
@@ -209,8 +218,8 @@ Task<Result<void>> MultipartSink::abort(const FileEntry& file, const std::string
   co_return aborted;
 }
 
-Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
-                                                    CancelToken cancel) {
+Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outlet& bytes,
+                                                    const std::vector<std::byte>& md5, CancelToken cancel) {
   Call call;
   call.operation = "PutObject";
   call.method = "PUT";
@@ -232,7 +241,8 @@ Task<Result<std::string>> MultipartSink::put_object(const FileEntry& file, Outle
       error = answer.error();
     }
     if (error.kind == Kind::protocol && ++data_errors >= most_data_errors) co_return error;
-    Result<void> again = co_await bucket_.wait_after(std::move(error), "storing '" + printable(file.path) + "'", backoff, cancel);
+    Result<void> again =
+        co_await bucket_.wait_after(std::move(error), "storing '" + printable(file.path) + "'", backoff, cancel);
     if (!again) co_return again.error();
     if (!bytes.rewind()) co_return Error(Kind::internal, "the bytes are gone");
   }

@@ -19,16 +19,17 @@ struct ObjectNotes {
 /// `Sink` on S3: multipart uploads, or one PutObject for a small file. Loop thread.
 class MultipartSink final : public Sink {
  public:
-  /// `base` is the key prefix of the repository's place, ending with `/`. `etags_are_md5`: an ETag of 32 digits must be the
-  /// MD5 of what was sent, which stores that encrypt do not keep to.
+  /// `base` is the key prefix of the repository's place, ending with `/`. `etags_are_md5`: an ETag of 32 digits must be
+  /// the MD5 of what was sent, which stores that encrypt do not keep to.
   MultipartSink(Bucket& bucket, std::string base, ObjectNotes notes, bool etags_are_md5)
       : bucket_(bucket), base_(std::move(base)), notes_(std::move(notes)), etags_are_md5_(etags_are_md5) {}
 
   SinkLimits limits() const override;
   Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) override;
-  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number, Outlet& bytes,
-                                     CancelToken cancel) override;
-  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override;
+  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
+                                     Outlet& bytes, CancelToken cancel) override;
+  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id,
+                                            CancelToken cancel) override;
   Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
                                      const std::vector<PartReceipt>& parts, const std::string& expected_etag,
                                      CancelToken cancel) override;

@@ -67,7 +67,8 @@ Task<Result<ObjectFacts>> look_at(Bucket& bucket, std::string key, CancelToken c
   facts.file.path = key;
   facts.etag = answer->headers.get("ETag").value_or("");
   const std::optional<Bytes> size = parse_decimal(answer->headers.get("Content-Length").value_or(""));
-  if (!size || facts.etag.empty()) co_return Error(Kind::protocol, "the store's answer to HeadObject has no size or no ETag");
+  if (!size || facts.etag.empty())
+    co_return Error(Kind::protocol, "the store's answer to HeadObject has no size or no ETag");
   facts.file.size = *size;
   const std::string note = answer->headers.get("x-amz-meta-hf-hash").value_or("");
   const std::size_t colon = note.find(':');
@@ -102,7 +103,8 @@ Task<Result<void>> PinnedSource::stream(const FileEntry& file, ByteRange range, 
     if (other || status == 412 || status == 404 || status == 416) co_return changed(uri);
     if (range.begin + counted.count() > left.begin) backoff.progress();
     Error error = answer ? Error(Kind::network, "the store's answer ended early") : answer.error();
-    Result<void> again = co_await bucket_.wait_after(std::move(error), "reading '" + printable(uri) + "'", backoff, cancel);
+    Result<void> again =
+        co_await bucket_.wait_after(std::move(error), "reading '" + printable(uri) + "'", backoff, cancel);
     if (!again) co_return again.error();
   }
   co_return Result<void>();

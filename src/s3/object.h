@@ -16,15 +16,15 @@ struct ObjectName {
   std::string key;
 };
 
-/// Reads `s3://bucket/key`. The key is taken literally: `%`, `?` and `#` are characters of it. Errors: `usage`, naming the
-/// value and the rule; for a bucket or a folder, that an object is wanted. Pure; any thread.
+/// Reads `s3://bucket/key`. The key is taken literally: `%`, `?` and `#` are characters of it. Errors: `usage`, naming
+/// the value and the rule; for a bucket or a folder, that an object is wanted. Pure; any thread.
 Result<ObjectName> parse_object_name(std::string_view text);
 
 /// One object as it was when it was looked at.
 struct ObjectFacts {
-  FileEntry file;          ///< `path` is the key
-  bool hash_known = false; ///< `file.hash` is what hfpour noted when it stored the object
-  std::string etag;        ///< verbatim
+  FileEntry file;           ///< `path` is the key
+  bool hash_known = false;  ///< `file.hash` is what hfpour noted when it stored the object
+  std::string etag;         ///< verbatim
 };
 
 /// Looks at an object. Errors: `not_found`, `forbidden`, the store's. Loop thread.

@@ -8,8 +8,8 @@
 
 namespace hfpour::s3 {
 
-/// `Source` on the bucket itself: reads back what lies there, so that files another tool stored can be checked and kept.
-/// Loop thread.
+/// `Source` on the bucket itself: reads back what lies there, so that files another tool stored can be checked and
+/// kept. Loop thread.
 class ObjectSource final : public Source {
  public:
   /// `base` ends with `/`.

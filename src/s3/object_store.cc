@@ -78,7 +78,8 @@ Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObje
     Bytes bytes = 0;
     for (const s3::ListedObject& object : page->objects) {
       bytes += sizeof(hfpour::ListedObject) + object.key.size() + object.etag.size();
-      if (object.key.starts_with(base_)) each(hfpour::ListedObject{object.key.substr(base_.size()), object.size, object.etag});
+      if (object.key.starts_with(base_))
+        each(hfpour::ListedObject{object.key.substr(base_.size()), object.size, object.etag});
     }
     if (!page->is_truncated) co_return Result<void>();
     Result<void> goes_on = guard.pass(page->objects.size(), bytes, page->next_token);

@@ -73,8 +73,8 @@ Task<Result<PartPage>> OpenUploads::part_page(const std::string& key, const std:
   co_return page;
 }
 
-Task<Result<void>> OpenUploads::parts(std::string key, std::string upload_id, std::function<void(const ListedPart&)> each,
-                                      CancelToken cancel) {
+Task<Result<void>> OpenUploads::parts(std::string key, std::string upload_id,
+                                      std::function<void(const ListedPart&)> each, CancelToken cancel) {
   std::string marker;
   ListingGuard guard("an upload's parts", most_part_bytes);
   while (true) {

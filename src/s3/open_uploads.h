@@ -14,8 +14,8 @@ class OpenUploads {
  public:
   explicit OpenUploads(Bucket& bucket) : bucket_(bucket) {}
 
-  /// Calls `each` for every open upload whose key begins with `prefix`, page by page. Errors: the store's; `protocol` or
-  /// `quota` when the listing has no end, or names more than `limit` bytes.
+  /// Calls `each` for every open upload whose key begins with `prefix`, page by page. Errors: the store's; `protocol`
+  /// or `quota` when the listing has no end, or names more than `limit` bytes.
   Task<Result<void>> list(std::string prefix, Bytes limit, std::function<void(ListedUpload)> each, CancelToken cancel);
 
   /// Calls `each` for every part of an upload, page by page. Errors: `expired` when the upload is gone.
@@ -26,12 +26,13 @@ class OpenUploads {
   /// upload is gone.
   Task<Result<std::optional<WallTime>>> last_part(ListedUpload upload, CancelToken cancel);
 
-  /// Drops an upload. One that is gone already is a success. A part that was under way may land after an abort (contract
-  /// s3 §4.5), so it is repeated until the store does not know the upload any more.
+  /// Drops an upload. One that is gone already is a success. A part that was under way may land after an abort
+  /// (contract s3 §4.5), so it is repeated until the store does not know the upload any more.
   Task<Result<void>> abort(std::string key, std::string upload_id, CancelToken cancel);
 
  private:
-  Task<Result<PartPage>> part_page(const std::string& key, const std::string& upload_id, std::string marker, CancelToken cancel);
+  Task<Result<PartPage>> part_page(const std::string& key, const std::string& upload_id, std::string marker,
+                                   CancelToken cancel);
 
   Bucket& bucket_;
 };

@@ -19,11 +19,10 @@ namespace {
 using Digest = std::array<std::byte, 32>;
 
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
-constexpr std::array<std::string_view, 5> made_here = {
-    "host", "authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token"};
-constexpr std::array<std::string_view, 7> left_unsigned = {
-    "user-agent", "accept",         "accept-encoding",  "expect",
-    "connection", "content-length", "transfer-encoding"};
+constexpr std::array<std::string_view, 5> made_here = {"host", "authorization", "x-amz-date", "x-amz-content-sha256",
+                                                       "x-amz-security-token"};
+constexpr std::array<std::string_view, 7> left_unsigned = {"user-agent", "accept",         "accept-encoding",  "expect",
+                                                           "connection", "content-length", "transfer-encoding"};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -32,17 +31,15 @@ bool contains(std::span<const std::string_view> names, std::string_view name) {
 Digest sha256(ByteView bytes) {
   Digest digest{};
   unsigned size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-             EVP_sha256(), nullptr);
+  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(), nullptr);
   return digest;
 }
 
 Digest hmac(ByteView key, std::string_view text) {
   Digest digest{};
   unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-       reinterpret_cast<unsigned char*>(digest.data()), &size);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size);
   return digest;
 }
 
@@ -52,8 +49,8 @@ std::string stamp(WallTime time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time - day));
   return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
 }
 
 /// A header value as it is signed: blanks at both ends gone, runs of spaces made one.
@@ -96,30 +93,27 @@ std::map<std::string, std::string> signed_fields(std::string_view host, const ht
   return fields;
 }
 
-std::string authorization(const SigningInput& input, const Credentials& credentials,
-                          const http::Headers& sent) {
+std::string authorization(const SigningInput& input, const Credentials& credentials, const http::Headers& sent) {
   std::string names;
   std::string lines;
   for (const auto& [name, value] : signed_fields(input.host, sent)) {
     names += (names.empty() ? "" : ";") + name;
     lines.append(name).append(":").append(value).append("\n");
   }
-  const std::string canonical =
-      fmt::format("{}\n{}\n{}\n{}\n{}\n{}", input.method, canonical_path(input.path),
-                  canonical_query(input.query), lines, names, input.payload_token);
+  const std::string canonical = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", input.method, canonical_path(input.path),
+                                            canonical_query(input.query), lines, names, input.payload_token);
   const std::string time = stamp(input.time);
   const std::string day = time.substr(0, 8);
   const std::string scope = fmt::format("{}/{}/s3/aws4_request", day, input.region);
-  const std::string text =
-      fmt::format("{}\n{}\n{}\n{}", algorithm, time, scope, sha256_hex(as_view(canonical)));
+  const std::string text = fmt::format("{}\n{}\n{}\n{}", algorithm, time, scope, sha256_hex(as_view(canonical)));
 
   const std::string seed = "AWS4" + credentials.secret.reveal();
   Digest key = hmac(as_view(seed), day);
   key = hmac(key, input.region);
   key = hmac(key, "s3");
   key = hmac(key, "aws4_request");
-  return fmt::format("{} Credential={}/{},SignedHeaders={},Signature={}", algorithm,
-                     credentials.access_key_id, scope, names, to_hex(hmac(key, text)));
+  return fmt::format("{} Credential={}/{},SignedHeaders={},Signature={}", algorithm, credentials.access_key_id, scope,
+                     names, to_hex(hmac(key, text)));
 }
 
 }  // namespace
@@ -143,6 +137,8 @@ std::string encode_target(std::string_view path, const Query& query) {
   return canonical_path(path) + (query.empty() ? "" : "?" + canonical_query(query));
 }
 
-std::string sha256_hex(ByteView bytes) { return to_hex(sha256(bytes)); }
+std::string sha256_hex(ByteView bytes) {
+  return to_hex(sha256(bytes));
+}
 
 }  // namespace hfpour::s3

@@ -20,19 +20,18 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 inline constexpr std::string_view unsigned_payload = "UNSIGNED-PAYLOAD";
 
 /// Payload token of an empty body: the SHA-256 of nothing.
-inline constexpr std::string_view empty_payload =
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+inline constexpr std::string_view empty_payload = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Everything a signature depends on, besides the credentials.
 struct SigningInput {
-  std::string method;         ///< upper case
-  std::string host;           ///< as the Host field will be sent: with a non-default port
-  std::string path;           ///< decoded, such as `/bucket/a b`; never normalised
+  std::string method;  ///< upper case
+  std::string host;    ///< as the Host field will be sent: with a non-default port
+  std::string path;    ///< decoded, such as `/bucket/a b`; never normalised
   Query query;
   http::Headers headers;      ///< further fields to send
   std::string payload_token;  ///< lower-case hex SHA-256 of the body, or `unsigned_payload`
   std::string region;
-  WallTime time;              ///< the server's idea of now: the clock plus any learnt offset
+  WallTime time;  ///< the server's idea of now: the clock plus any learnt offset
 };
 
 /// What has to go on the wire, byte for byte: sending anything else breaks the signature.

@@ -2,10 +2,10 @@
 #include "s3/xml.h"
 
 #include <fmt/core.h>
-#include <pugixml.hpp>
 
 #include <algorithm>
 #include <limits>
+#include <pugixml.hpp>
 
 #include "base/iso_time.h"
 #include "base/text.h"
@@ -76,27 +76,23 @@ pugi::xml_node load(pugi::xml_document& document, std::string_view body) {
 }
 
 /// `node` if it is the wanted root, else what is wrong with the answer.
-Result<pugi::xml_node> require(const pugi::xml_node& node, std::string_view body,
-                               std::string_view root) {
+Result<pugi::xml_node> require(const pugi::xml_node& node, std::string_view body, std::string_view root) {
   if (node && local_name(node) == root) return node;
   if (!node) {
-    return broken(root, trim(body).empty() ? "the answer is empty"
-                                           : "the answer is not an XML document of that kind");
+    return broken(root, trim(body).empty() ? "the answer is empty" : "the answer is not an XML document of that kind");
   }
   Error error = broken(root, fmt::format("the answer is a `{}`", printable(local_name(node), 60)));
   if (local_name(node) == "Error") error.code = printable(child_text(node, "Code"), 60);
   return error;
 }
 
-Result<pugi::xml_node> load_as(pugi::xml_document& document, std::string_view body,
-                               std::string_view root) {
+Result<pugi::xml_node> load_as(pugi::xml_document& document, std::string_view body, std::string_view root) {
   return require(load(document, body), body, root);
 }
 
 ErrorDocument error_in(const pugi::xml_node& root) {
-  return ErrorDocument{child_text(root, "Code"),      child_text(root, "Message"),
-                       child_text(root, "RequestId"), child_text(root, "Region"),
-                       child_text(root, "Endpoint"),  child_text(root, "Header")};
+  return ErrorDocument{child_text(root, "Code"),   child_text(root, "Message"),  child_text(root, "RequestId"),
+                       child_text(root, "Region"), child_text(root, "Endpoint"), child_text(root, "Header")};
 }
 
 /// Keys of one list: percent-encoded, with `+` for a space, if the store says that it did so.
@@ -161,8 +157,7 @@ Result<ObjectPage> parse_objects(std::string_view body) {
     const std::optional<Bytes> size = child_number(node, "Size");
     std::string key = decode(child_text(node, "Key"));
     if (!size || key.empty()) return broken(name, "an entry without Key or Size");
-    page.objects.push_back(
-        ListedObject{std::move(key), *size, normalise_etag(child_text(node, "ETag"))});
+    page.objects.push_back(ListedObject{std::move(key), *size, normalise_etag(child_text(node, "ETag"))});
   }
   return page;
 }
@@ -200,15 +195,13 @@ Result<UploadPage> parse_uploads(std::string_view body) {
   const KeyDecoder decode(*root);
   const std::optional<bool> truncated = child_flag(*root, "IsTruncated");
   if (!truncated) return broken(name, "IsTruncated is missing");
-  UploadPage page{{}, *truncated, decode(child_text(*root, "NextKeyMarker")),
-                  child_text(*root, "NextUploadIdMarker")};
+  UploadPage page{{}, *truncated, decode(child_text(*root, "NextKeyMarker")), child_text(*root, "NextUploadIdMarker")};
   if (page.is_truncated && page.next_key_marker.empty()) {
     return broken(name, "truncated, but without NextKeyMarker");
   }
   for (const pugi::xml_node& node : *root) {
     if (local_name(node) != "Upload") continue;
-    ListedUpload upload{decode(child_text(node, "Key")),
-                        std::string(trim(child_text(node, "UploadId"))),
+    ListedUpload upload{decode(child_text(node, "Key")), std::string(trim(child_text(node, "UploadId"))),
                         parse_iso_time(child_text(node, "Initiated"))};
     if (upload.key.empty() || upload.upload_id.empty()) {
       return broken(name, "an entry without Key or UploadId");

@@ -56,7 +56,7 @@ struct Completed {
 Result<std::variant<Completed, ErrorDocument>> parse_complete(std::string_view body);
 
 struct ListedObject {
-  std::string key;   ///< decoded
+  std::string key;  ///< decoded
   Bytes size = 0;
   std::string etag;  ///< through `normalise_etag`; may be empty
 };
@@ -75,7 +75,7 @@ Result<ObjectPage> parse_objects(std::string_view body);
 struct ListedPart {
   unsigned number = 0;
   Bytes size = 0;
-  std::string etag;  ///< as written by the store, for Complete
+  std::string etag;                  ///< as written by the store, for Complete
   std::optional<WallTime> modified;  ///< by the server's clock; nothing if missing or unreadable
 };
 

@@ -40,8 +40,9 @@ void Adoption::note(const FileEntry& file, SteadyTime begun, StoredFile facts) {
   ++progress.adopted_files;
   progress.stored_bytes += file.size;
   progress.adopted_bytes += file.size;
-  FileFacts shown{file.path, file.size, std::chrono::duration_cast<Millis>(services_.reactor.clock().now() - begun), file.hash,
-                  facts.etag, 0, 0, true};
+  FileFacts shown{file.path, file.size,  std::chrono::duration_cast<Millis>(services_.reactor.clock().now() - begun),
+                  file.hash, facts.etag, 0,
+                  0,         true};
   services_.observer.file_done(shown);
   services_.records.stored(file, std::move(facts));
   adopted_.push_back(&file);

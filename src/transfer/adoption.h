@@ -25,8 +25,8 @@ class Adoption {
   /// `services.source` reads the bucket.
   Adoption(const Services& services, std::vector<Candidate> candidates, Bytes part_size, const RingPool& pool);
 
-  /// Gives the files that are right as they lie there. A file that cannot be read back is not one of them, and no error.
-  /// Errors: the token's.
+  /// Gives the files that are right as they lie there. A file that cannot be read back is not one of them, and no
+  /// error. Errors: the token's.
   Task<Result<std::vector<const FileEntry*>>> run(CancelToken cancel);
 
  private:

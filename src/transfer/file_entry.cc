@@ -7,9 +7,13 @@
 
 namespace hfpour {
 
-std::string to_hex(const ContentHash& hash) { return to_hex(hash.view()); }
+std::string to_hex(const ContentHash& hash) {
+  return to_hex(hash.view());
+}
 
-std::string_view to_string(HashKind kind) { return kind == HashKind::sha256 ? "sha256" : "git-sha1"; }
+std::string_view to_string(HashKind kind) {
+  return kind == HashKind::sha256 ? "sha256" : "git-sha1";
+}
 
 std::optional<ContentHash> parse_hash(std::string_view kind, std::string_view hex) {
   ContentHash hash;

@@ -22,7 +22,9 @@ bool graver(Kind a, Kind b) {
 }
 
 /// Wrong bytes may come right from another edge; an upload that vanished can be begun anew.
-bool worth_another_try(Kind kind) { return kind == Kind::integrity || kind == Kind::expired; }
+bool worth_another_try(Kind kind) {
+  return kind == Kind::integrity || kind == Kind::expired;
+}
 
 /// Trouble after which a later run may go on where this one was. Wrong bytes are not, and a full store needs the room.
 bool worth_keeping(Kind kind) {
@@ -38,7 +40,7 @@ bool worth_keeping(Kind kind) {
 }
 
 constexpr Millis abort_deadline{5'000};  ///< the design promises to be gone 10 s after a SIGTERM
-constexpr unsigned tries_per_file = 2;  // contract hub §5.4: redo the file once, then fail loudly
+constexpr unsigned tries_per_file = 2;   // contract hub §5.4: redo the file once, then fail loudly
 
 }  // namespace
 
@@ -48,7 +50,7 @@ struct Job::File {
 
   const FileEntry& entry;
   PartPlan parts;
-  Bytes stripe;      ///< length of a piece, whole parts; the file's size when it is poured in one
+  Bytes stripe;  ///< length of a piece, whole parts; the file's size when it is poured in one
   Bytes dealt = 0;
   unsigned active = 0;
   unsigned tries = 0;
@@ -116,8 +118,8 @@ std::vector<UnfinishedFile> Job::unfinished() const {
   return all;
 }
 
-/// Large files first. When the last round of them would leave lanes idle, those are cut into stripes, if a ring can hold
-/// at least one part: a lane that is ahead of the file's hash must be able to keep what it fetched.
+/// Large files first. When the last round of them would leave lanes idle, those are cut into stripes, if a ring can
+/// hold at least one part: a lane that is ahead of the file's hash must be able to keep what it fetched.
 Result<void> Job::plan_files() {
   std::vector<const FileEntry*> sorted = entries_;
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->size > b->size; });
@@ -225,7 +227,8 @@ Result<void> Job::conclude(File& file, Result<StoredFile> stored) {
   file.cancel.reset();
   if (!stored && worth_another_try(stored.error().kind) && file.tries < tries_per_file) {
     ++services_.progress.retries;
-    services_.observer.retrying(RetryFacts{"'" + printable(file.entry.path) + "'", stored.error(), std::max(1U, file.tries), Millis(0)});
+    services_.observer.retrying(
+        RetryFacts{"'" + printable(file.entry.path) + "'", stored.error(), std::max(1U, file.tries), Millis(0)});
     restart(file);
     return {};
   }

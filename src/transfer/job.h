@@ -19,13 +19,13 @@ namespace hfpour {
 /// Pours many files: deals pieces of them to lanes, finishes each file once its last piece has passed, and tells the
 /// records, the observer and the progress.
 ///
-/// A file whose bytes are wrong is tried once more from fresh addresses, then failed; the other files go on. Trouble that
-/// would meet every file (credentials, quota, a dead end of the pipe) stops the job; what was stored of unfinished files by
-/// then is kept for a later run, unless the store is full. Loop thread.
+/// A file whose bytes are wrong is tried once more from fresh addresses, then failed; the other files go on. Trouble
+/// that would meet every file (credentials, quota, a dead end of the pipe) stops the job; what was stored of unfinished
+/// files by then is kept for a later run, unless the store is full. Loop thread.
 class Job {
  public:
-  /// `files` and `services` outlive the job. `pool` has one ring for each lane of `plan`. `left` is what there is already of
-  /// some files.
+  /// `files` and `services` outlive the job. `pool` has one ring for each lane of `plan`. `left` is what there is
+  /// already of some files.
   Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
       const RingPool& pool, Leftovers left = {});
   ~Job();
@@ -65,7 +65,7 @@ class Job {
   Leftovers left_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::unique_ptr<File>> files_;
-  std::deque<File*> waiting_;      ///< files with pieces not yet dealt
+  std::deque<File*> waiting_;  ///< files with pieces not yet dealt
   std::size_t unfinished_ = 0;
   Condition changed_;
   bool stopping_ = false;  ///< an error was met that ends the job

@@ -13,8 +13,8 @@ namespace {
 // One exchange costs libcurl two buffers of 64 KiB and OpenSSL about 50 KiB; a lane has one download and
 // `uploads_per_lane` uploads. What malloc holds on to besides was measured with scripts/bench (peak against plan).
 constexpr Bytes user_space_per_lane = (1 + uploads_per_lane) * (128 + 56) * KiB;
-constexpr Bytes reserve = 4 * MiB;  ///< headers, listings in flight, fragmentation
-constexpr unsigned most_lanes = 64;      // contract hub §3.9: 32 to 64 connections fill 10 Gbit/s
+constexpr Bytes reserve = 4 * MiB;   ///< headers, listings in flight, fragmentation
+constexpr unsigned most_lanes = 64;  // contract hub §3.9: 32 to 64 connections fill 10 Gbit/s
 constexpr unsigned default_lanes = 32;
 // The Hub's edge, measured in August 2026 (contract hub §3.9): median time to first byte and speed of one stream.
 constexpr double first_byte_seconds = 0.66;
@@ -60,7 +60,8 @@ std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
 
 /// MiB/s to be expected of lanes that each pour a whole file, one long stream each.
 double speed_of_whole_files(const MemoryPlan& plan, const MemoryNeed& need) {
-  return stream_speed * static_cast<double>(std::min<std::size_t>(plan.lanes, std::max<std::size_t>(need.large_files, 1)));
+  return stream_speed *
+         static_cast<double>(std::min<std::size_t>(plan.lanes, std::max<std::size_t>(need.large_files, 1)));
 }
 
 /// MiB/s to be expected of lanes that each pour stripes as long as their ring: every stripe waits for its first byte.
@@ -71,11 +72,12 @@ double speed_of_stripes(const MemoryPlan& plan) {
 
 Error does_not_fit(const MemoryNeed& need, Bytes lane) {
   const Bytes least = need.resident + reserve + lane;
-  return Error(Kind::usage,
-               fmt::format("--memory {} is too little: {} in use (program and listing) + {} reserve + {} for one lane = {}; "
-                           "give at least {} MiB",
-                           format_bytes(need.ceiling), format_bytes(need.resident), format_bytes(reserve),
-                           format_bytes(lane), format_bytes(least), (least + MiB - 1) / MiB));
+  return Error(
+      Kind::usage,
+      fmt::format("--memory {} is too little: {} in use (program and listing) + {} reserve + {} for one lane = {}; "
+                  "give at least {} MiB",
+                  format_bytes(need.ceiling), format_bytes(need.resident), format_bytes(reserve), format_bytes(lane),
+                  format_bytes(least), (least + MiB - 1) / MiB));
 }
 
 }  // namespace

@@ -10,9 +10,9 @@ namespace hfpour {
 
 /// What the memory has to serve.
 struct MemoryNeed {
-  Bytes ceiling = 0;        ///< resident memory plus kernel socket buffers, the user's one number
-  Bytes resident = 0;       ///< already in use: the program, the libraries, the listing
-  unsigned lanes = 0;       ///< wished for by the user; 0 = as many as are useful
+  Bytes ceiling = 0;   ///< resident memory plus kernel socket buffers, the user's one number
+  Bytes resident = 0;  ///< already in use: the program, the libraries, the listing
+  unsigned lanes = 0;  ///< wished for by the user; 0 = as many as are useful
   Bytes part_size = 0;
   std::size_t large_files = 0;  ///< longer than one part
   std::size_t small_files = 0;
@@ -21,10 +21,10 @@ struct MemoryNeed {
 /// How the memory is cut.
 struct MemoryPlan {
   unsigned lanes = 0;
-  Bytes ring_bytes = 0;       ///< of each lane
-  Bytes receive_window = 0;   ///< of each Hub connection, kernel memory
-  Bytes send_buffer = 0;      ///< of each store connection, kernel memory
-  Bytes per_lane = 0;         ///< ring, libcurl's buffers, TLS and kernel buffers together
+  Bytes ring_bytes = 0;         ///< of each lane
+  Bytes receive_window = 0;     ///< of each Hub connection, kernel memory
+  Bytes send_buffer = 0;        ///< of each store connection, kernel memory
+  Bytes per_lane = 0;           ///< ring, libcurl's buffers, TLS and kernel buffers together
   bool held_by_memory = false;  ///< more memory would have given more lanes or longer rings
 
   Bytes total() const { return lanes * per_lane; }
@@ -33,9 +33,9 @@ struct MemoryPlan {
 /// How many uploads of one lane may be under way: one that sends, the others waiting for their answer.
 inline constexpr unsigned uploads_per_lane = 3;
 
-/// Cuts what the ceiling leaves over into lanes, whichever way is expected to be faster: a lane for each file, with short
-/// rings and one long stream each; or, with fewer large files than lanes, rings as long as a part, so that stripes of one
-/// file can run side by side, each of which waits anew for its first byte.
+/// Cuts what the ceiling leaves over into lanes, whichever way is expected to be faster: a lane for each file, with
+/// short rings and one long stream each; or, with fewer large files than lanes, rings as long as a part, so that
+/// stripes of one file can run side by side, each of which waits anew for its first byte.
 ///
 /// Errors: `usage` with the arithmetic when not even one lane fits. Pure; any thread.
 Result<MemoryPlan> plan_memory(const MemoryNeed& need);

@@ -17,9 +17,9 @@ enum class Limit { hub, hash, store, memory };
 
 /// Running totals of a job; plain numbers, written by the core, sampled by whoever shows them. Loop thread.
 struct Progress {
-  Bytes total_bytes = 0;       ///< to be moved in this run
-  Bytes received_bytes = 0;    ///< came from the source, fetched-again bytes included
-  Bytes stored_bytes = 0;      ///< acknowledged by the store, each byte once
+  Bytes total_bytes = 0;     ///< to be moved in this run
+  Bytes received_bytes = 0;  ///< came from the source, fetched-again bytes included
+  Bytes stored_bytes = 0;    ///< acknowledged by the store, each byte once
   std::uint64_t total_files = 0;
   std::uint64_t done_files = 0;
   std::uint64_t retries = 0;
@@ -27,7 +27,7 @@ struct Progress {
   std::uint64_t adopted_files = 0;  ///< of `done_files`: they lay there already and were found to be right
   Bytes adopted_bytes = 0;          ///< of `stored_bytes`
   Bytes resumed_bytes = 0;          ///< of `stored_bytes`: an earlier run had stored them
-  std::uint64_t samples[4] = {};  ///< lane samples by `Limit`, for "what limits this run"
+  std::uint64_t samples[4] = {};    ///< lane samples by `Limit`, for "what limits this run"
 };
 
 /// What a job set out to do.
@@ -36,9 +36,9 @@ struct PlanFacts {
   Bytes bytes = 0;                  ///< of all selected files
   std::uint64_t present_files = 0;  ///< already in the bucket, proven by the ledger and a listing
   Bytes present_bytes = 0;
-  std::string commit;               ///< 40 hex
+  std::string commit;  ///< 40 hex
   std::uint64_t lanes = 0;
-  Bytes ring_bytes = 0;             ///< of one lane
+  Bytes ring_bytes = 0;  ///< of one lane
 };
 
 /// One finished file.
@@ -47,7 +47,7 @@ struct FileFacts {
   Bytes size = 0;
   std::chrono::milliseconds took{0};
   ContentHash hash;
-  std::string etag;       ///< as the store gave it
+  std::string etag;         ///< as the store gave it
   std::uint64_t parts = 0;  ///< 0: stored by one request
   std::uint64_t retries = 0;
   bool adopted = false;  ///< not moved: it lay in the bucket already, and its bytes are right

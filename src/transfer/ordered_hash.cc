@@ -50,9 +50,10 @@ void OrderedHash::passed(Bytes count) {
 Result<void> OrderedHash::verify() {
   const std::vector<std::byte> found = digest_.finish();
   if (std::ranges::equal(found, file_.hash.view())) return {};
-  return Error(Kind::integrity,
-               fmt::format("the bytes of '{}' are not those that were promised: expected {} {}, got {}",
-                           printable(file_.path), to_string(file_.hash.kind), to_hex(file_.hash), to_hex(ByteView(found))));
+  return Error(
+      Kind::integrity,
+      fmt::format("the bytes of '{}' are not those that were promised: expected {} {}, got {}", printable(file_.path),
+                  to_string(file_.hash.kind), to_hex(file_.hash), to_hex(ByteView(found))));
 }
 
 }  // namespace hfpour

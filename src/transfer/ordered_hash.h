@@ -13,7 +13,8 @@ namespace hfpour {
 class OrderedHash {
  public:
   explicit OrderedHash(const FileEntry& file);
-  /// Goes on after the first `offset` bytes. False, and nothing is changed, when `hash` cannot be that of so many bytes.
+  /// Goes on after the first `offset` bytes. False, and nothing is changed, when `hash` cannot be that of so many
+  /// bytes.
   bool resume(Bytes offset, ByteView hash);
 
   /// Waits until the byte at `offset` is the next one. Errors: the token's.

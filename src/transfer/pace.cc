@@ -33,8 +33,9 @@ void Pace::set(unsigned allowed, SteadyTime now) {
   changed_at_ = now;
   const bool news = allowed < allowed_ || allowed == lanes_;
   if (allowed != allowed_ && news) {
-    observer_.remark(allowed < allowed_ ? fmt::format("asked to slow down: going on with {} of {} lanes", allowed, lanes_)
-                                        : fmt::format("going on with all {} lanes again", lanes_));
+    observer_.remark(allowed < allowed_
+                         ? fmt::format("asked to slow down: going on with {} of {} lanes", allowed, lanes_)
+                         : fmt::format("going on with all {} lanes again", lanes_));
   }
   allowed_ = allowed;
   changed_.notify();

@@ -15,12 +15,12 @@ namespace hfpour {
 
 /// What is known of one part while its file moves. Small: a file may have 10,000.
 struct PartState {
-  Xxh3::Value xxh3{};                 ///< of the bytes as they came in
-  Md5::Value md5{};                   ///< of the bytes as they lie in the ring
-  unsigned char refusals = 0;         ///< how often the store found other bytes than were sent
-  bool received = false;              ///< `xxh3` stands
-  bool summed = false;                ///< `md5` stands
-  std::string etag;                   ///< the store's receipt, verbatim; empty until acknowledged
+  Xxh3::Value xxh3{};          ///< of the bytes as they came in
+  Md5::Value md5{};            ///< of the bytes as they lie in the ring
+  unsigned char refusals = 0;  ///< how often the store found other bytes than were sent
+  bool received = false;       ///< `xxh3` stands
+  bool summed = false;         ///< `md5` stands
+  std::string etag;            ///< the store's receipt, verbatim; empty until acknowledged
 };
 
 /// An ETag for comparison: without `W/` and quotes, in lower case (contract s3 §4.3).

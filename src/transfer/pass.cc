@@ -55,7 +55,8 @@ class Pass::PartInlet final : public Inlet {
 /// Gives one part's bytes out of the ring and takes their XXH3 as they leave.
 class Pass::PartOutlet final : public Outlet {
  public:
-  PartOutlet(Pass& pass, unsigned number) : pass_(pass), number_(number), length_(pass.file_.plan.range(number).size()) {}
+  PartOutlet(Pass& pass, unsigned number)
+      : pass_(pass), number_(number), length_(pass.file_.plan.range(number).size()) {}
 
   Give give(std::span<std::byte> buffer) override {
     Ring& ring = pass_.lane_.ring;
@@ -92,7 +93,8 @@ class Pass::PartOutlet final : public Outlet {
 };
 
 Pass::Pass(const Services& services, PassFile file, Lane& lane, ByteRange range, Kind kind, UploadLuck& luck)
-    : services_(services), file_(file), lane_(lane), range_(range), kind_(kind), luck_(luck) {}
+    : services_(services), file_(file), lane_(lane), range_(range), kind_(kind), luck_(luck) {
+}
 
 Task<Result<void>> Pass::run(CancelToken cancel) {
   lane_.ring.reset(readers());
@@ -236,7 +238,8 @@ Task<Result<void>> Pass::judge(unsigned number, PartOutlet& outlet, Result<PartR
   const std::string md5 = to_hex(ByteView(part.md5));
   // A 32-digit ETag is an MD5 everywhere but on encrypted and on odd stores; those are told by --upload-check none.
   if (services_.check_md5 && etag && *etag != md5) {
-    Error differs(hfpour::Kind::protocol, "the store's ETag " + printable(answer->etag) + " is not the MD5 of what was sent, " + md5 +
+    Error differs(hfpour::Kind::protocol, "the store's ETag " + printable(answer->etag) +
+                                              " is not the MD5 of what was sent, " + md5 +
                                               " (a store that encrypts needs --upload-check none)");
     co_return note_failure(number, std::move(differs));
   }

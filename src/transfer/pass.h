@@ -34,8 +34,8 @@ struct PassFile {
 ///                                        ├──► hash worker (MD5 of the part)
 ///                                        └──► outlet (XXH3 out) ──► UploadPart
 ///
-/// A part whose upload fails is dropped from the ring and noted, so the stream and the hash go on; the caller fetches it
-/// again with another pass. Loop thread; the bytes are lent to a hash worker meanwhile.
+/// A part whose upload fails is dropped from the ring and noted, so the stream and the hash go on; the caller fetches
+/// it again with another pass. Loop thread; the bytes are lent to a hash worker meanwhile.
 class Pass {
  public:
   enum class Kind {
@@ -87,8 +87,8 @@ class Pass {
   Condition part_summed_;
   Condition part_given_;
   Condition answered_;
-  unsigned giving_ = 0;      ///< the part whose bytes are leaving the ring now
-  unsigned under_way_ = 0;   ///< uploads begun and not yet answered
+  unsigned giving_ = 0;     ///< the part whose bytes are leaving the ring now
+  unsigned under_way_ = 0;  ///< uploads begun and not yet answered
   UploadLuck& luck_;
   std::vector<unsigned> failed_;
 };

@@ -31,8 +31,8 @@ void keep_what_is_held(const FileEntry& file, Unfinished& upload, const std::vec
 
 }  // namespace
 
-Resumption::Resumption(const Services& services, const std::vector<const FileEntry*>& files, std::vector<UnfinishedFile> left,
-                       Bytes part_size)
+Resumption::Resumption(const Services& services, const std::vector<const FileEntry*>& files,
+                       std::vector<UnfinishedFile> left, Bytes part_size)
     : services_(services), part_size_(part_size) {
   std::map<std::string_view, const FileEntry*> by_path;
   if (!left.empty()) {

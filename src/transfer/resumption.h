@@ -14,9 +14,9 @@ namespace hfpour {
 /// What an earlier run left of each file that can be gone on with.
 using Leftovers = std::map<const FileEntry*, Unfinished>;
 
-/// Looks at the uploads that an earlier run left open, and believes its notes only as far as the sink bears them out: a part
-/// that the sink does not have, or has otherwise, is fetched again; an upload whose notes make no sense is dropped, and its
-/// file begun anew. Loop thread.
+/// Looks at the uploads that an earlier run left open, and believes its notes only as far as the sink bears them out: a
+/// part that the sink does not have, or has otherwise, is fetched again; an upload whose notes make no sense is
+/// dropped, and its file begun anew. Loop thread.
 class Resumption {
  public:
   /// `files` are those to be poured; what was left of others is not looked at.

@@ -18,8 +18,8 @@ struct Retrying {
   Progress& progress;
 };
 
-/// After a failed attempt at `what`: counts and tells it, and waits as long as `backoff` says. Errors: the one given, when it
-/// is to be the last; the token's. Loop thread.
+/// After a failed attempt at `what`: counts and tells it, and waits as long as `backoff` says. Errors: the one given,
+/// when it is to be the last; the token's. Loop thread.
 Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, Retrying of, CancelToken cancel);
 
 }  // namespace hfpour

@@ -15,7 +15,7 @@ namespace hfpour {
 
 /// What a sink can take. Sizes in bytes.
 struct SinkLimits {
-  Bytes min_part = 0;      ///< of every part but the last
+  Bytes min_part = 0;  ///< of every part but the last
   Bytes max_part = 0;
   unsigned max_parts = 0;
 };
@@ -60,8 +60,8 @@ class Sink {
   /// Drops an upload and what was stored for it. One that is already gone is a success.
   virtual Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) = 0;
 
-  /// Stores a whole file in one request; `bytes` can be rewound, so it is retried inside. `md5` is the digest that the other
-  /// side must find before the file becomes visible; empty for an empty file. Gives the object's ETag.
+  /// Stores a whole file in one request; `bytes` can be rewound, so it is retried inside. `md5` is the digest that the
+  /// other side must find before the file becomes visible; empty for an empty file. Gives the object's ETag.
   virtual Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
                                                CancelToken cancel) = 0;
 };

@@ -11,9 +11,9 @@ namespace hfpour {
 
 /// What is known of a file once it lies in the bucket, verified.
 struct StoredFile {
-  std::string etag;                ///< normalised: no quotes, lower case
-  Bytes part_size = 0;             ///< 0: stored by one request
-  std::vector<Xxh3::Value> xxh3;   ///< of each part, or of the whole file
+  std::string etag;               ///< normalised: no quotes, lower case
+  Bytes part_size = 0;            ///< 0: stored by one request
+  std::vector<Xxh3::Value> xxh3;  ///< of each part, or of the whole file
 };
 
 }  // namespace hfpour

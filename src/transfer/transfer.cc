@@ -50,7 +50,8 @@ class RetainedOutlet final : public Outlet {
 }  // namespace
 
 Transfer::Transfer(const Services& services, const FileEntry& entry, PartPlan plan)
-    : services_(services), entry_(entry), plan_(plan), hash_(entry), parts_(std::max(1U, plan.count())) {}
+    : services_(services), entry_(entry), plan_(plan), hash_(entry), parts_(std::max(1U, plan.count())) {
+}
 
 void Transfer::resume(const Unfinished& left) {
   const bool fits = left.parts.size() < plan_.count() && hash_.resume(left.hashed(), left.hash);

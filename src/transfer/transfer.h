@@ -56,7 +56,9 @@ class Transfer {
  private:
   Task<Result<void>> begin(CancelToken cancel);
   Task<Result<void>> repair(std::vector<unsigned> numbers, Lane& lane, UploadLuck& luck, CancelToken cancel);
-  UploadLuck new_luck() const { return UploadLuck{Backoff(services_.patience, services_.random, services_.reactor.clock())}; }
+  UploadLuck new_luck() const {
+    return UploadLuck{Backoff(services_.patience, services_.random, services_.reactor.clock())};
+  }
   PassFile pass_file() { return PassFile{entry_, plan_, parts_, hash_, upload_id_, retries_}; }
   std::string expected_etag() const;
 

@@ -15,10 +15,9 @@ using namespace hfpour::testing;
 
 namespace {
 
-constexpr Kind all_kinds[] = {
-    Kind::cancelled, Kind::usage,   Kind::not_found, Kind::empty_selection, Kind::forbidden,
-    Kind::integrity, Kind::quota,   Kind::throttled, Kind::unavailable,     Kind::network,
-    Kind::timeout,   Kind::expired, Kind::protocol,  Kind::internal};
+constexpr Kind all_kinds[] = {Kind::cancelled, Kind::usage,   Kind::not_found, Kind::empty_selection, Kind::forbidden,
+                              Kind::integrity, Kind::quota,   Kind::throttled, Kind::unavailable,     Kind::network,
+                              Kind::timeout,   Kind::expired, Kind::protocol,  Kind::internal};
 
 }  // namespace
 
@@ -124,12 +123,12 @@ TEST_CASE("backoff: a final error gets no delay") {
 }
 
 TEST_CASE("error: which kinds are worth another try") {
-  for (const Kind kind : {Kind::throttled, Kind::unavailable, Kind::network, Kind::timeout,
-                          Kind::expired, Kind::protocol}) {
+  for (const Kind kind :
+       {Kind::throttled, Kind::unavailable, Kind::network, Kind::timeout, Kind::expired, Kind::protocol}) {
     CHECK(is_retryable(kind));
   }
-  for (const Kind kind : {Kind::cancelled, Kind::usage, Kind::not_found, Kind::empty_selection,
-                          Kind::forbidden, Kind::integrity, Kind::quota, Kind::internal}) {
+  for (const Kind kind : {Kind::cancelled, Kind::usage, Kind::not_found, Kind::empty_selection, Kind::forbidden,
+                          Kind::integrity, Kind::quota, Kind::internal}) {
     CHECK_FALSE(is_retryable(kind));
   }
 }
@@ -150,8 +149,7 @@ TEST_CASE("error: context goes in front, facts behind") {
   error.request_id = "tx1";
   const Error outer = error.at("part 3").at("'file'");
   CHECK(outer.sentence == "'file': part 3: the store is in trouble");
-  CHECK(outer.describe() ==
-        "'file': part 3: the store is in trouble (HTTP 503, SlowDown, request id tx1)");
+  CHECK(outer.describe() == "'file': part 3: the store is in trouble (HTTP 503, SlowDown, request id tx1)");
   CHECK(outer.kind == Kind::unavailable);
 }
 

@@ -34,26 +34,9 @@ TEST_CASE("bytes: sizes are read with binary and decimal units") {
 }
 
 TEST_CASE("bytes: what is no size is refused by name") {
-  for (const char* const text : {"",
-                                 " ",
-                                 "M",
-                                 "-1",
-                                 "-0.5Mi",
-                                 "1 0",
-                                 "12Q",
-                                 "64mib",
-                                 "1e3",
-                                 "0x10",
-                                 "1,5Gi",
-                                 "+5",
-                                 "nan",
-                                 "NaN",
-                                 "nan(5)",
-                                 "inf",
-                                 "infinity",
-                                 "-nan",
-                                 "99999999999Ti",
-                                 "1M "}) {
+  for (const char* const text :
+       {"",      " ",  "M",   "-1",  "-0.5Mi", "1 0", "12Q",      "64mib", "1e3",           "0x10",
+        "1,5Gi", "+5", "nan", "NaN", "nan(5)", "inf", "infinity", "-nan",  "99999999999Ti", "1M "}) {
     CAPTURE(text);
     const auto read = parse_bytes(text);
     REQUIRE_FALSE(read);

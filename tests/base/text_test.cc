@@ -19,8 +19,7 @@ TEST_CASE("text: hexadecimal there and back") {
   CHECK(as_text(*back) == all);
   CHECK(from_hex("AbCd").has_value());
   CHECK(from_hex("")->empty());
-  for (const char* const bad : {"a", "abc", "0g", "0x", "a ", " a"})
-    CHECK_FALSE(from_hex(bad).has_value());
+  for (const char* const bad : {"a", "abc", "0g", "0x", "a ", " a"}) CHECK_FALSE(from_hex(bad).has_value());
 }
 
 TEST_CASE("text: a list is cut, trimmed, and has no empty pieces") {
@@ -72,8 +71,8 @@ TEST_CASE("text: a duration is a whole number with a unit") {
 TEST_CASE("text: only well-formed UTF-8 is UTF-8") {
   CHECK(is_utf8("plain, ä, 雪, 🤗"));
   CHECK(is_utf8(""));
-  for (const char* const bad : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
-                                "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"}) {
+  for (const char* const bad : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xed\xa0\x80",
+                                "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"}) {
     CHECK_FALSE(is_utf8(bad));
   }
 }
@@ -106,7 +105,8 @@ TEST_CASE("log: an address in a log has no query and no user") {
   CHECK(redact("https://user:pass@host/x@y?z") == "https://host/x@y");
   CHECK(redact("https://user:pass@host") == "https://host");
   CHECK(redact("not an address?secret") == "not an address");
-  for (const char* const url : {"https://user:se/cret@host/x", "https://user:se?cret@host/x", "https://user:se#cret@host/x"}) {
+  for (const char* const url :
+       {"https://user:se/cret@host/x", "https://user:se?cret@host/x", "https://user:se#cret@host/x"}) {
     CHECK(redact(url).find("cret") == std::string::npos);
   }
   CHECK(redact("https://[::1]:80/x@y") == "https://[::1]:80/x@y");

@@ -82,8 +82,7 @@ ConsoleSettings json_log() {
 
 std::size_t count(const std::string& text, const std::string& piece) {
   std::size_t times = 0;
-  for (std::size_t at = text.find(piece); at != std::string::npos; at = text.find(piece, at + 1))
-    ++times;
+  for (std::size_t at = text.find(piece); at != std::string::npos; at = text.find(piece, at + 1)) ++times;
   return times;
 }
 
@@ -148,8 +147,7 @@ TEST_CASE("console: the rate forgets what is older than its window") {
   stage.pass(milliseconds(10'000), 100 * MiB);
   stage.pass(milliseconds(16'000), MiB);
   const std::string screen = stage.screen();
-  CHECK_MESSAGE(has(screen.substr(screen.rfind('\r')), " 10.0 MiB/s"),
-                screen.substr(screen.rfind('\r')));
+  CHECK_MESSAGE(has(screen.substr(screen.rfind('\r')), " 10.0 MiB/s"), screen.substr(screen.rfind('\r')));
 }
 
 TEST_CASE("console: the bar never fills a narrow terminal's last column") {
@@ -188,8 +186,7 @@ TEST_CASE("console: without a terminal there is one plain line every ten seconds
   CHECK_FALSE(has(stage.lines(), "ETA"));
   stage.pass(milliseconds(20'100), MiB);
   CHECK(count(stage.lines(), "ETA") == 3);
-  CHECK(has(stage.lines(),
-            "info 100.0 MiB of 1000.0 MiB (10%), 10.0 MiB/s, ETA 1m30s, 0 of 4 files"));
+  CHECK(has(stage.lines(), "info 100.0 MiB of 1000.0 MiB (10%), 10.0 MiB/s, ETA 1m30s, 0 of 4 files"));
   CHECK(stage.screen().empty());
 }
 
@@ -203,8 +200,7 @@ TEST_CASE("console: quiet lets only warnings and errors through") {
   stage.console().finish(poured());
   CHECK(stage.lines().empty());
   CHECK(stage.screen().empty());
-  stage.console().retrying(
-      RetryFacts{"part 1 of a", Error(Kind::network, "reset"), 1, milliseconds(500)});
+  stage.console().retrying(RetryFacts{"part 1 of a", Error(Kind::network, "reset"), 1, milliseconds(500)});
   stage.console().file_failed("a", Error(Kind::integrity, "sha256 differs"));
   CHECK(has(stage.lines(), "warning retry part 1 of a: attempt 1 failed, next in 0.5 s: reset"));
   CHECK(has(stage.lines(), "error failed a: sha256 differs"));
@@ -264,8 +260,7 @@ TEST_CASE("console: JSON logs have stable keys, whole bytes and no bar") {
   stage.plan(100 * MiB, 2);
   stage.pass(milliseconds(10'000), MiB);
   stage.console().file_done(FileFacts{"a b.bin", 5 * MiB, milliseconds(1500), {}, "\"e\"", 2, 1});
-  stage.console().retrying(
-      RetryFacts{"part 2", Error(Kind::timeout, "silent"), 2, milliseconds(700)});
+  stage.console().retrying(RetryFacts{"part 2", Error(Kind::timeout, "silent"), 2, milliseconds(700)});
   stage.console().finish(poured());
   CHECK(stage.screen().empty());
   const std::string lines = stage.lines();
@@ -274,8 +269,7 @@ TEST_CASE("console: JSON logs have stable keys, whole bytes and no bar") {
         "lanes=16 ring_bytes=1048576",
         "progress bytes=104857600 total_bytes=104857600 rate=10485760 eta_seconds=0 files=0 "
         "total_files=2 limit=none",
-        "stored path=\"a b.bin\" bytes=5242880 ms=1500 sha256=0000",
-        "etag=\"\\\"e\\\"\" parts=2 retries=1",
+        "stored path=\"a b.bin\" bytes=5242880 ms=1500 sha256=0000", "etag=\"\\\"e\\\"\" parts=2 retries=1",
         "warning retry what=\"part 2\" attempt=2 delay_ms=700 kind=timeout error=\"silent\"",
         "summary status=poured uri=\"s3://bucket/models/owner/name/\" commit=\"0123abcd\" files=3",
         "poured_bytes=2147483648 ms=4000 rate=536870912 peak_memory=54525952 retries=1 "
@@ -290,11 +284,9 @@ TEST_CASE("summary: each ending has its sentence") {
         "poured 2 files, 2.0 GiB in 4.0 s (512.0 MiB/s), peak memory 52.0 MiB, 1 retry, commit "
         "0123abcd, limited by hub");
   o.status = Status::present;
-  CHECK(summary_text(o) ==
-        "already there: 3 files, 3.0 GiB, commit 0123abcd; checked in 4.0 s, peak memory 52.0 MiB");
+  CHECK(summary_text(o) == "already there: 3 files, 3.0 GiB, commit 0123abcd; checked in 4.0 s, peak memory 52.0 MiB");
   o.status = Status::planned;
-  CHECK(summary_text(o) ==
-        "would pour 2 files, 2.0 GiB of 3 files, 3.0 GiB, commit 0123abcd; nothing was written");
+  CHECK(summary_text(o) == "would pour 2 files, 2.0 GiB of 3 files, 3.0 GiB, commit 0123abcd; nothing was written");
   o.status = Status::failed;
   o.error = Error(Kind::forbidden, "gated repository");
   CHECK(summary_text(o) == "failed after 4.0 s: gated repository");

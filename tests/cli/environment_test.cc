@@ -77,8 +77,7 @@ TEST_CASE("token: home and variables in the path are filled in") {
 TEST_CASE("token: a directory, or a path that is broken, is a warning and no token") {
   for (const char* const path : {"/tmp", "/nonexistent/$NOPE/${X", "$", "${}"}) {
     std::vector<std::string> warnings;
-    const auto found =
-        find_hub_token(Environment(Environment::Values{{"HF_TOKEN_PATH", path}}), warnings);
+    const auto found = find_hub_token(Environment(Environment::Values{{"HF_TOKEN_PATH", path}}), warnings);
     REQUIRE(found.has_value());
     CHECK(found->value.empty());
     CHECK_MESSAGE(warnings.size() == 1, path);
@@ -88,8 +87,7 @@ TEST_CASE("token: a directory, or a path that is broken, is a warning and no tok
 TEST_CASE("token: a file with something else in it is refused without showing it") {
   const TemporaryFile file("[default]\nhf_token = do-not-print-me\n");
   std::vector<std::string> warnings;
-  const auto found =
-      find_hub_token(Environment(Environment::Values{{"HF_TOKEN_PATH", file.path()}}), warnings);
+  const auto found = find_hub_token(Environment(Environment::Values{{"HF_TOKEN_PATH", file.path()}}), warnings);
   REQUIRE_FALSE(found.has_value());
   CHECK(found.error().kind == Kind::usage);
   CHECK(found.error().sentence.find(file.path()) != std::string::npos);

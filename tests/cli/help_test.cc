@@ -26,11 +26,9 @@ TEST_CASE("help: fits 100 columns and one screen") {
 TEST_CASE("help: names every flag and the defaults") {
   const std::string text = help_text();
   for (const Setting& setting : settings()) {
-    CHECK_MESSAGE(text.find("--" + std::string(setting.flag)) != std::string::npos,
-                  std::string(setting.flag));
+    CHECK_MESSAGE(text.find("--" + std::string(setting.flag)) != std::string::npos, std::string(setting.flag));
   }
-  for (const std::string shown :
-       {"[8Mi]", "256Mi", "[https://huggingface.co]", "(models/)", "[md5]", "[info]"}) {
+  for (const std::string shown : {"[8Mi]", "256Mi", "[https://huggingface.co]", "(models/)", "[md5]", "[info]"}) {
     CHECK_MESSAGE(text.find(shown) != std::string::npos, shown);
   }
 }

@@ -106,8 +106,7 @@ TEST_CASE("options: a flag wins over its variables, and those stand in a fixed o
   Values values = with(init_container(), all);
   CHECK(accepted({"--endpoint-url", "http://flag"}, values).endpoint_url == "http://flag");
   CHECK(accepted({"--endpoint-url=http://flag/"}, values).endpoint_url == "http://flag");
-  for (const std::string name :
-       {"HFPOUR_ENDPOINT_URL", "S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}) {
+  for (const std::string name : {"HFPOUR_ENDPOINT_URL", "S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}) {
     CAPTURE(name);
     CHECK(accepted({}, values).endpoint_url == values.at(name));
     values[name] = "";  // an empty variable is as good as none
@@ -125,15 +124,13 @@ TEST_CASE("options: each setting is read from its flag, its twin and its other n
       {"AWS_REGION", "LON1", [](const Options& o) { return o.region == "LON1"; }},
       {"AWS_DEFAULT_REGION", "fra1", [](const Options& o) { return o.region == "fra1"; }},
       {"HFPOUR_REGION", "nyc1", [](const Options& o) { return o.region == "nyc1"; }},
-      {"--addressing", "virtual",
-       [](const Options& o) { return o.addressing == Addressing::virtual_host; }},
+      {"--addressing", "virtual", [](const Options& o) { return o.addressing == Addressing::virtual_host; }},
       {"--addressing", "PATH", [](const Options& o) { return o.addressing == Addressing::path; }},
       {"--revision", "refs/pr/1", [](const Options& o) { return o.revision == "refs/pr/1"; }},
       {"MODEL_REVISION", "v1.0", [](const Options& o) { return o.revision == "v1.0"; }},
       {"HF_ENDPOINT", "https://hub.local/base//",
        [](const Options& o) { return o.hub_endpoint == "https://hub.local/base"; }},
-      {"--hub-endpoint", "http://[::1]:8080",
-       [](const Options& o) { return o.hub_endpoint == "http://[::1]:8080"; }},
+      {"--hub-endpoint", "http://[::1]:8080", [](const Options& o) { return o.hub_endpoint == "http://[::1]:8080"; }},
       {"--memory", "64Mi", [](const Options& o) { return o.memory == 64 * MiB; }},
       {"--memory", "1.5Gi", [](const Options& o) { return o.memory == 1536 * MiB; }},
       {"--memory", "auto", [](const Options& o) { return o.memory == 0; }},
@@ -144,8 +141,7 @@ TEST_CASE("options: each setting is read from its flag, its twin and its other n
       {"HFPOUR_LANES", "64", [](const Options& o) { return o.lanes == max_lanes; }},
       {"--part-size", "5Mi", [](const Options& o) { return o.part_size == min_part_size; }},
       {"HFPOUR_PART_SIZE", "5Gi", [](const Options& o) { return o.part_size == max_part_size; }},
-      {"--upload-check", "none",
-       [](const Options& o) { return o.upload_check == UploadCheck::none; }},
+      {"--upload-check", "none", [](const Options& o) { return o.upload_check == UploadCheck::none; }},
       {"--preset", "vllm", [](const Options& o) { return o.preset == "vllm"; }},
       {"--log-format", "json", [](const Options& o) { return o.log_format == LogFormat::json; }},
       {"--log-level", "Debug", [](const Options& o) { return o.log_level == "debug"; }},
@@ -159,11 +155,9 @@ TEST_CASE("options: each setting is read from its flag, its twin and its other n
       {"HFPOUR_NO_PROGRESS", "0", [](const Options& o) { return o.progress; }},
       {"AWS_SESSION_TOKEN", "session",
        [](const Options& o) { return o.credentials.session_token.reveal() == "session"; }},
-      {"AWS_ACCESS_KEY_ID", "AKID\n",
-       [](const Options& o) { return o.credentials.access_key_id == "AKID"; }},
+      {"AWS_ACCESS_KEY_ID", "AKID\n", [](const Options& o) { return o.credentials.access_key_id == "AKID"; }},
       {"S3_PREFIX", "", [](const Options& o) { return o.prefix.empty(); }},
-      {"S3_PREFIX", "production/models/",
-       [](const Options& o) { return o.prefix == "production/models/"; }},
+      {"S3_PREFIX", "production/models/", [](const Options& o) { return o.prefix == "production/models/"; }},
       {"AWS_REGION", "", [](const Options& o) { return o.region.empty(); }},
   };
   for (const Case& c : cases) {
@@ -173,14 +167,12 @@ TEST_CASE("options: each setting is read from its flag, its twin and its other n
     CHECK(c.holds(flag ? accepted({c.name, c.value}, init_container())
                        : accepted({}, with(init_container(), {{c.name, c.value}}))));
     if (flag) CHECK(c.holds(accepted({c.name + "=" + c.value}, init_container())));
-    if (flag)
-      CHECK(c.holds(accepted({}, with(init_container(), {{twin(c.name.substr(2)), c.value}}))));
+    if (flag) CHECK(c.holds(accepted({}, with(init_container(), {{twin(c.name.substr(2)), c.value}}))));
   }
 }
 
 TEST_CASE("options: switches") {
-  const Options o =
-      accepted({"-q", "--json", "--dry-run", "--refresh", "--no-progress"}, init_container());
+  const Options o = accepted({"-q", "--json", "--dry-run", "--refresh", "--no-progress"}, init_container());
   CHECK(o.quiet);
   CHECK(o.json);
   CHECK(o.dry_run);
@@ -188,8 +180,7 @@ TEST_CASE("options: switches") {
   CHECK_FALSE(o.progress);
 }
 
-TEST_CASE(
-    "options: flags may stand before, between and after the arguments, and the last one counts") {
+TEST_CASE("options: flags may stand before, between and after the arguments, and the last one counts") {
   const Options o = accepted({"--lanes", "2", both[0], "--json", both[1], "--lanes", "4"}, keys());
   CHECK(o.source == both[0]);
   CHECK(o.destination == both[1]);
@@ -198,12 +189,12 @@ TEST_CASE(
 
 TEST_CASE("options: patterns") {
   using List = std::vector<std::string>;
-  CHECK(*accepted({"--include", "*.json, *.safetensors", "--include", "[ab]"}, init_container())
-             .include == List{"*.json", "*.safetensors", "[ab]"});
+  CHECK(*accepted({"--include", "*.json, *.safetensors", "--include", "[ab]"}, init_container()).include ==
+        List{"*.json", "*.safetensors", "[ab]"});
   CHECK(*accepted({"--exclude", "*.bin"}, init_container()).exclude == List{"*.bin"});
   CHECK(*accepted({"--include", "[abc]"}, init_container()).include == List{"[abc]"});
-  const Options allow = accepted(
-      {}, with(init_container(), {{"ALLOW_PATTERNS", "a/,b*"}, {"IGNORE_PATTERNS", "*.md"}}));
+  const Options allow =
+      accepted({}, with(init_container(), {{"ALLOW_PATTERNS", "a/,b*"}, {"IGNORE_PATTERNS", "*.md"}}));
   CHECK(*allow.include == List{"a/", "b*"});
   CHECK_FALSE(allow.exclude);
   CHECK(allow.warnings.size() == 1);
@@ -215,8 +206,7 @@ TEST_CASE("options: patterns") {
   REQUIRE(accepted({"--exclude", ""}, init_container()).exclude);
   CHECK_FALSE(accepted({}, with(init_container(), {{"ALLOW_PATTERNS", ""}})).include);
   const Options flag =
-      accepted({"--exclude", "x"},
-               with(init_container(), {{"ALLOW_PATTERNS", "a"}, {"IGNORE_PATTERNS", "b"}}));
+      accepted({"--exclude", "x"}, with(init_container(), {{"ALLOW_PATTERNS", "a"}, {"IGNORE_PATTERNS", "b"}}));
   CHECK(*flag.include == List{"a"});
   CHECK(*flag.exclude == List{"x"});
 }
@@ -291,8 +281,7 @@ TEST_CASE("options: bad words on the command line are named, with the rule") {
   };
   for (const Case& c : cases) {
     const std::string sentence = refused(c.words, init_container());
-    for (const std::string& name : c.names)
-      CHECK_MESSAGE(has(sentence, name), sentence, " | ", name);
+    for (const std::string& name : c.names) CHECK_MESSAGE(has(sentence, name), sentence, " | ", name);
   }
 }
 
@@ -331,8 +320,8 @@ TEST_CASE("options: bad words in the environment are named, with the variable") 
 
 TEST_CASE("options: everything that is missing is named at once") {
   const std::string all = refused({}, {});
-  for (const std::string name : {"MODEL_NAME", "S3_BUCKET", "S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID",
-                                 "AWS_SECRET_ACCESS_KEY", "hf://"}) {
+  for (const std::string name :
+       {"MODEL_NAME", "S3_BUCKET", "S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "hf://"}) {
     CHECK_MESSAGE(has(all, name), all);
   }
   CHECK_FALSE(has(refused({}, {{"AWS_PROFILE", "me"}}), "AWS_ACCESS_KEY_ID"));
@@ -350,23 +339,21 @@ TEST_CASE("options: everything that is missing is named at once") {
 }
 
 TEST_CASE("options: variables without effect are warned about once each") {
-  const Options o = accepted(
-      {}, with(init_container(), {{"DOWNLOAD_DIR", "/tmp"}, {"HF_HUB_ENABLE_HF_TRANSFER", "1"}}));
+  const Options o =
+      accepted({}, with(init_container(), {{"DOWNLOAD_DIR", "/tmp"}, {"HF_HUB_ENABLE_HF_TRANSFER", "1"}}));
   REQUIRE(o.warnings.size() == 2);
   CHECK(has(o.warnings[0], "DOWNLOAD_DIR"));
   CHECK(has(o.warnings[1], "HF_HUB_ENABLE_HF_TRANSFER"));
 }
 
 TEST_CASE("options: the certificates say where they came from") {
-  Values values = with(init_container(), {{"AWS_CA_BUNDLE", "/1"},
-                                          {"SSL_CERT_FILE", "/2"},
-                                          {"CURL_CA_BUNDLE", "/3"},
-                                          {"REQUESTS_CA_BUNDLE", "/4"}});
+  Values values =
+      with(init_container(),
+           {{"AWS_CA_BUNDLE", "/1"}, {"SSL_CERT_FILE", "/2"}, {"CURL_CA_BUNDLE", "/3"}, {"REQUESTS_CA_BUNDLE", "/4"}});
   const Options flag = accepted({"--ca-bundle", "/0"}, values);
   CHECK(flag.ca_bundle.path == "/0");
   CHECK(flag.ca_bundle.origin == "--ca-bundle");
-  for (const std::string name :
-       {"AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"}) {
+  for (const std::string name : {"AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"}) {
     const Options o = accepted({}, values);
     CHECK(o.ca_bundle.origin == name);
     CHECK(o.ca_bundle.path == values.at(name));
@@ -376,10 +363,8 @@ TEST_CASE("options: the certificates say where they came from") {
 }
 
 TEST_CASE("options: the Hub token is found, and a token file that cannot be read is warned about") {
-  CHECK(accepted({}, with(init_container(), {{"HF_TOKEN", " hf_env\n"}})).hf_token.reveal() ==
-        "hf_env");
-  const Options o =
-      accepted({}, with(init_container(), {{"HF_TOKEN_PATH", "/nonexistent/$NOPE/${X"}}));
+  CHECK(accepted({}, with(init_container(), {{"HF_TOKEN", " hf_env\n"}})).hf_token.reveal() == "hf_env");
+  const Options o = accepted({}, with(init_container(), {{"HF_TOKEN_PATH", "/nonexistent/$NOPE/${X"}}));
   CHECK(o.hf_token.empty());
   REQUIRE(o.warnings.size() == 1);
   CHECK(has(o.warnings[0], "HF_TOKEN_PATH"));

@@ -10,14 +10,10 @@ using namespace hfpour;
 using namespace hfpour::testing;
 
 TEST_CASE("digest: the published vectors") {
-  const auto hex = [](DigestKind kind, std::string_view text) {
-    return to_hex(ByteView(digest_of(kind, text)));
-  };
+  const auto hex = [](DigestKind kind, std::string_view text) { return to_hex(ByteView(digest_of(kind, text))); };
   // FIPS 180-4 examples.
-  CHECK(hex(DigestKind::sha256, "") ==
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  CHECK(hex(DigestKind::sha256, "abc") ==
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(hex(DigestKind::sha256, "") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(hex(DigestKind::sha256, "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(hex(DigestKind::sha1, "") == "da39a3ee5e6b4b0d3255bfef95601890afd80709");
   CHECK(hex(DigestKind::sha1, "abc") == "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
@@ -30,8 +26,7 @@ TEST_CASE("digest: XXH3-128 in canonical order") {
 
 TEST_CASE("digest: what `git hash-object` says of a file") {
   CHECK(to_hex(hash_of(HashKind::git_blob, "")) == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
-  CHECK(to_hex(hash_of(HashKind::git_blob, "test content\n")) ==
-        "d670460b4b4aece5915caf5c68d12f560a9fe3e4");
+  CHECK(to_hex(hash_of(HashKind::git_blob, "test content\n")) == "d670460b4b4aece5915caf5c68d12f560a9fe3e4");
 }
 
 TEST_CASE("digest: pieces make the same digest as the whole, and it begins anew afterwards") {

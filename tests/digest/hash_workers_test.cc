@@ -27,8 +27,8 @@ Task<Result<void>> feed_all(HashWorkers& workers, std::string_view data, std::si
 }
 
 /// All side by side, each in bites of its own length.
-Task<Result<void>> feed_many(HashWorkers& workers, ReadyQueue& queue, std::string_view data, std::vector<Digest>& digests,
-                             std::vector<Md5>& md5s) {
+Task<Result<void>> feed_many(HashWorkers& workers, ReadyQueue& queue, std::string_view data,
+                             std::vector<Digest>& digests, std::vector<Md5>& md5s) {
   TaskGroup group(queue, CancelToken());
   for (std::size_t i = 0; i < digests.size(); ++i) group.spawn(feed_all(workers, data, 1 + i % 13, digests[i]));
   for (std::size_t i = 0; i < md5s.size(); ++i) group.spawn(feed_all(workers, data, 1 + 17 * i, md5s[i]));

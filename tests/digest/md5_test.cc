@@ -15,8 +15,12 @@ using namespace hfpour::testing;
 
 namespace {
 
-std::string hex_of(Md5& md5) { return to_hex(ByteView(md5.finish())); }
-std::string right(std::string_view text) { return to_hex(ByteView(md5_of(text))); }
+std::string hex_of(Md5& md5) {
+  return to_hex(ByteView(md5.finish()));
+}
+std::string right(std::string_view text) {
+  return to_hex(ByteView(md5_of(text)));
+}
 
 }  // namespace
 

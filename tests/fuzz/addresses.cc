@@ -38,10 +38,12 @@ void take_repository(std::string_view input) {
   if (ref->revision_given) printed += "@" + percent_encode(ref->revision, false);
   if (!ref->path.empty()) printed += "/" + ref->path;
   const Result<hub::RepoRef> again = hub::parse_repo_ref(printed);
-  // Without a revision a legacy name and a path look like owner and name, and a mark in the path like one behind the name.
+  // Without a revision a legacy name and a path look like owner and name, and a mark in the path like one behind the
+  // name.
   const bool clear = ref->revision_given || ref->path.empty();
   if (clear) require(again && *again == *ref, "a repository can be written and read again");
-  for (const std::string& path : {hub::info_path(*ref), hub::tree_path(*ref, "c"), hub::resolve_path(*ref, "c", ref->path)}) {
+  for (const std::string& path :
+       {hub::info_path(*ref), hub::tree_path(*ref, "c"), hub::resolve_path(*ref, "c", ref->path)}) {
     require(http::parse_url("https://h" + path).has_value(), "a route is an address");
   }
 }
@@ -53,8 +55,10 @@ void take_place(std::string_view input) {
   const std::string prefix = place->prefix.value_or("");
   const Result<std::string> normal = s3::normalise_prefix(prefix);
   require(normal && *normal == prefix, "the prefix follows its rule");
-  const Result<s3::Destination> again = s3::parse_destination("s3://" + place->bucket + (place->prefix ? "/" + prefix : ""));
-  require(again && again->bucket == place->bucket && again->prefix == place->prefix, "a place can be written and read again");
+  const Result<s3::Destination> again =
+      s3::parse_destination("s3://" + place->bucket + (place->prefix ? "/" + prefix : ""));
+  require(again && again->bucket == place->bucket && again->prefix == place->prefix,
+          "a place can be written and read again");
 }
 
 void take_endpoint(std::string_view input) {
@@ -67,7 +71,8 @@ void take_endpoint(std::string_view input) {
   for (const auto how : {s3::Addressing::path, s3::Addressing::virtual_host}) {
     const s3::Location location = s3::Location(*endpoint, "bucket", region, how).in_region("eu-west-1");
     const bool numbers = endpoint->host.starts_with('[');
-    if (!numbers || how == s3::Addressing::path) require(http::parse_url(location.url("/a")).has_value(), "an object has an address");
+    if (!numbers || how == s3::Addressing::path)
+      require(http::parse_url(location.url("/a")).has_value(), "an object has an address");
   }
 }
 
@@ -90,7 +95,8 @@ void take_password(std::string_view input) {
   const Result<s3::Endpoint> endpoint = s3::parse_endpoint(text);
   const Result<s3::Destination> place = s3::parse_destination("s3" + text.substr(5));
   require(!url && !ref && !endpoint && !place, "no address has a password");
-  for (const Error& error : {url.error(), ref.error(), endpoint.error(), place.error()}) require_kept_secret(error, input);
+  for (const Error& error : {url.error(), ref.error(), endpoint.error(), place.error()})
+    require_kept_secret(error, input);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ http::Response read_response(std::string_view input) {
     const std::string_view line = take_line(input);
     if (line.empty()) break;
     const std::size_t colon = std::min(line.find(':'), line.size());
-    response.headers.add(std::string(line.substr(0, colon)), std::string(trim(line.substr(std::min(colon + 1, line.size())))));
+    response.headers.add(std::string(line.substr(0, colon)),
+                         std::string(trim(line.substr(std::min(colon + 1, line.size())))));
   }
   response.body = input;
   return response;
@@ -35,8 +36,14 @@ void require_error(const Error& error) {
 }
 
 void take_link(const std::string& endpoint, const http::Response& response) {
-  const hub::ResolveRequest request{"owner/name@main/a", endpoint + "/owner/name/resolve/" + std::string(commit) + "/a", endpoint,
-                                    std::string(commit), 5, ContentHash{}, true, WallTime(std::chrono::hours(24 * 365 * 56))};
+  const hub::ResolveRequest request{"owner/name@main/a",
+                                    endpoint + "/owner/name/resolve/" + std::string(commit) + "/a",
+                                    endpoint,
+                                    std::string(commit),
+                                    5,
+                                    ContentHash{},
+                                    true,
+                                    WallTime(std::chrono::hours(24 * 365 * 56))};
   const Result<hub::Link> link = hub::read_resolve_answer(request, response);
   if (!link) return require_error(link.error());
   const Result<http::Url> url = http::parse_url(link->url);

@@ -15,7 +15,8 @@ void take_range(std::string_view input) {
   const std::optional<http::ContentRange> range = http::parse_content_range(input);
   if (!range) return;
   const std::string total = range->total ? std::to_string(*range->total) : "*";
-  const std::string text = range->satisfied() ? fmt::format("bytes {}-{}/{}", range->begin, range->end - 1, total) : "bytes */" + total;
+  const std::string text =
+      range->satisfied() ? fmt::format("bytes {}-{}/{}", range->begin, range->end - 1, total) : "bytes */" + total;
   const bool forward = range->begin < range->end && (!range->total || range->end <= *range->total);
   require(forward || (range->begin == 0 && range->end == 0), "a range runs forward and ends within the file");
   require(http::parse_content_range(text) == range, "a range can be written and read again");
@@ -23,9 +24,10 @@ void take_range(std::string_view input) {
 
 void take_waits(const std::string& input) {
   const std::chrono::hours day(24);
-  for (const http::Headers& headers : {http::Headers{{"Retry-After", input}},
-                                       http::Headers{{"Retry-After", input}, {"Date", "Sat, 21 Nov 2026 10:20:30 GMT"}},
-                                       http::Headers{{"Retry-After", "Sat, 21 Nov 2026 10:20:30 GMT"}, {"Date", input}}}) {
+  for (const http::Headers& headers :
+       {http::Headers{{"Retry-After", input}},
+        http::Headers{{"Retry-After", input}, {"Date", "Sat, 21 Nov 2026 10:20:30 GMT"}},
+        http::Headers{{"Retry-After", "Sat, 21 Nov 2026 10:20:30 GMT"}, {"Date", input}}}) {
     const std::optional<std::chrono::seconds> wait = http::parse_retry_after(headers);
     require(!wait || (wait->count() >= 0 && *wait <= day), "nobody waits for less than nothing, or more than a day");
   }
@@ -52,8 +54,8 @@ void take_link(std::string_view input) {
 void take_tag(std::string_view input) {
   require(http::unquote_etag(fmt::format("\"{}\"", input)) == input, "quotes around a tag go, and nothing else");
   const std::string tag = s3::normalise_etag(input);
-  const bool odd = tag.find('"') != std::string::npos || tag.find("&quot;") != std::string::npos || tag.starts_with("W/") ||
-                   tag.starts_with("w/") || tag != s3::normalise_etag(tag);
+  const bool odd = tag.find('"') != std::string::npos || tag.find("&quot;") != std::string::npos ||
+                   tag.starts_with("W/") || tag.starts_with("w/") || tag != s3::normalise_etag(tag);
   if (!odd) require(s3::normalise_etag("W/\"" + tag + "\"") == tag, "a tag is the same with quotes and without");
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What gives out keys: the container's agent and the metadata service, STS, the shared files. The first line names a profile.
+// What gives out keys: the container's agent and the metadata service, STS, the shared files. The first line names a
+// profile.
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -15,8 +16,10 @@ namespace {
 void require_grant(const Result<keys::Grant>& grant) {
   if (!grant) return require_fit_for_a_log(grant.error());
   const s3::Credentials& keys = grant->credentials;
-  require(keys::is_key_text(keys.access_key_id) && keys::is_key_text(keys.secret.reveal()), "keys can stand in a request");
-  require(keys.session_token.empty() || keys::is_key_text(keys.session_token.reveal()), "a token can stand in a request");
+  require(keys::is_key_text(keys.access_key_id) && keys::is_key_text(keys.secret.reveal()),
+          "keys can stand in a request");
+  require(keys.session_token.empty() || keys::is_key_text(keys.session_token.reveal()),
+          "a token can stand in a request");
 }
 
 void take_variables(const std::vector<std::string>& lines) {
@@ -57,7 +60,8 @@ void take(std::string_view input) {
   for (const bool config : {false, true}) {
     const std::optional<keys::Profile> profile = keys::find_profile(input, name, config);
     if (profile) require_grant(keys::keys_of(*profile, name));
-    const std::string half = fmt::format("[{}{}]\naws_secret_access_key={} x\n{}", config ? "profile " : "", name, hidden, input);
+    const std::string half =
+        fmt::format("[{}{}]\naws_secret_access_key={} x\n{}", config ? "profile " : "", name, hidden, input);
     const std::optional<keys::Profile> with_secret = keys::find_profile(half, name, config);
     if (!with_secret) continue;
     const Result<keys::Grant> grant = keys::keys_of(*with_secret, name);

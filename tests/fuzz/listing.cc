@@ -17,7 +17,8 @@ void take(std::string_view input) {
     std::set<std::string> paths;
     for (const FileEntry& file : *page) {
       require(!file.path.empty() && paths.insert(file.path).second, "each path is there once");
-      require(parse_hash(to_string(file.hash.kind), to_hex(file.hash)) == file.hash, "a hash can be written and read again");
+      require(parse_hash(to_string(file.hash.kind), to_hex(file.hash)) == file.hash,
+              "a hash can be written and read again");
     }
   }
   const Result<hub::RepoInfo> info = hub::parse_info(input);

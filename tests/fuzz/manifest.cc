@@ -9,15 +9,16 @@ namespace hfpour::fuzz {
 namespace {
 
 bool equal(const Record& a, const Record& b) {
-  return a.file.path == b.file.path && a.file.size == b.file.size && a.file.hash == b.file.hash && a.stored.etag == b.stored.etag &&
-         a.stored.part_size == b.stored.part_size && a.stored.xxh3 == b.stored.xxh3;
+  return a.file.path == b.file.path && a.file.size == b.file.size && a.file.hash == b.file.hash &&
+         a.stored.etag == b.stored.etag && a.stored.part_size == b.stored.part_size && a.stored.xxh3 == b.stored.xxh3;
 }
 
 void require_same_again(const Manifest& manifest) {
   const Result<Manifest> again = read_manifest(write_manifest(manifest));
   require(again.has_value(), "what is written can be read");
-  require(again->identity == manifest.identity && again->commit == manifest.commit && again->complete == manifest.complete,
-          "the head is the same");
+  require(
+      again->identity == manifest.identity && again->commit == manifest.commit && again->complete == manifest.complete,
+      "the head is the same");
   require(again->files.size() == manifest.files.size(), "no file is lost");
   for (const Record& record : manifest.files) {
     const Record* const found = again->find(record.file.path);

@@ -22,7 +22,8 @@ void take_number(const std::string& text) {
 
 void require_in_bounds(const cli::Options& options) {
   require(options.part_size >= cli::min_part_size && options.part_size <= cli::max_part_size, "a part has its bounds");
-  require(options.memory == 0 || (options.memory >= cli::min_memory && options.memory <= cli::max_memory), "memory has its bounds");
+  require(options.memory == 0 || (options.memory >= cli::min_memory && options.memory <= cli::max_memory),
+          "memory has its bounds");
   require(options.lanes <= cli::max_lanes, "lanes have their bounds");
   require(!options.include || !options.include->empty(), "a list of patterns is never empty");
   require(options.sha256.empty() || from_hex(options.sha256).has_value(), "a promised hash is one");
@@ -30,7 +31,8 @@ void require_in_bounds(const cli::Options& options) {
 
 /// Names of files that would be read, and of folders that such a file may lie in: they stay unset here.
 bool names_a_file(std::string_view name) {
-  return name == "HOME" || name == "HF_HOME" || name == "HF_TOKEN_PATH" || name == "XDG_CACHE_HOME" || name == "TOKEN_PATH";
+  return name == "HOME" || name == "HF_HOME" || name == "HF_TOKEN_PATH" || name == "XDG_CACHE_HOME" ||
+         name == "TOKEN_PATH";
 }
 
 }  // namespace
@@ -42,7 +44,8 @@ void take(std::string_view input) {
     std::string(line.c_str()).swap(line);  // no argument holds a zero
     const std::size_t equals = line.find('=');
     const bool variable = line.starts_with('$') && equals != std::string::npos;
-    if (variable && !names_a_file(line.substr(1, equals - 1))) variables[line.substr(1, equals - 1)] = line.substr(equals + 1);
+    if (variable && !names_a_file(line.substr(1, equals - 1)))
+      variables[line.substr(1, equals - 1)] = line.substr(equals + 1);
     if (!variable) words.push_back(std::move(line));
   }
   const std::string secret = std::string(hidden) + (words.empty() ? "" : words.back());

@@ -11,7 +11,9 @@ namespace {
 
 using hub::Selection;
 
-bool matches(const std::string& pattern, const std::string& path) { return Selection({{pattern}}, {}).keeps(path); }
+bool matches(const std::string& pattern, const std::string& path) {
+  return Selection({{pattern}}, {}).keeps(path);
+}
 
 std::string with_slashes(std::string text) {
   std::ranges::replace(text, '\\', '/');
@@ -46,7 +48,8 @@ void take_one(const std::string& pattern, const std::string& path) {
   if (hit) require(matches("*" + pattern, path), "a leading * takes nothing away");
   const bool plain = pattern.find('[') == std::string::npos && !pattern.ends_with('/') && !pattern.ends_with('\\');
   const bool ascii = std::ranges::all_of(pattern + path, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-  if (plain && ascii) require(hit == plainly_matches(with_slashes(pattern), with_slashes(path)), "a pattern means what it says");
+  if (plain && ascii)
+    require(hit == plainly_matches(with_slashes(pattern), with_slashes(path)), "a pattern means what it says");
 }
 
 }  // namespace
@@ -57,7 +60,8 @@ void take(std::string_view input) {
   const std::string path = patterns.back();
   patterns.pop_back();
   for (const std::string& pattern : patterns) take_one(pattern, path);
-  if (!path.ends_with('/') && !path.ends_with('\\')) require(matches(escaped(path), path), "an escaped path matches itself");
+  if (!path.ends_with('/') && !path.ends_with('\\'))
+    require(matches(escaped(path), path), "an escaped path matches itself");
   const std::string line = Selection(patterns, {path}).describe();
   require(line == Selection(std::vector<std::string>(patterns.rbegin(), patterns.rend()), {path, path}).describe(),
           "the order of patterns says nothing");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is written for others around names that strangers chose: tar headers, JSON, percent escapes, log lines. The first
-// line is a size.
+// What is written for others around names that strangers chose: tar headers, JSON, percent escapes, log lines. The
+// first line is a size.
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -44,7 +44,11 @@ std::string_view take_block(std::string_view& archive) {
   copy.replace(148, 8, 8, ' ');
   const Bytes sum = std::accumulate(copy.begin(), copy.end(), Bytes{0},
                                     [](Bytes total, char c) { return total + static_cast<unsigned char>(c); });
-  require(block.substr(257, 8) == std::string_view("ustar\0" "00", 8) && number(block, 148, 7) == sum, "a header is one of ustar");
+  require(block.substr(257, 8) == std::string_view("ustar\0"
+                                                   "00",
+                                                   8) &&
+              number(block, 148, 7) == sum,
+          "a header is one of ustar");
   return block;
 }
 

@@ -22,7 +22,8 @@ void take_parts(std::string_view input) {
           "the body of Complete is XML");
   std::size_t at = 0;
   for (const pugi::xml_node& node : document.child("CompleteMultipartUpload")) {
-    require(at < parts.size() && node.child("PartNumber").text().as_uint() == parts[at].number, "parts keep their numbers");
+    require(at < parts.size() && node.child("PartNumber").text().as_uint() == parts[at].number,
+            "parts keep their numbers");
     require(node.child("ETag").text().get() == parts[at].etag, "parts keep their tags");
     ++at;
   }

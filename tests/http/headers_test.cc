@@ -9,8 +9,7 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr std::string_view page_url =
-    "https://huggingface.co/api/models/me/repo/tree/0123?recursive=true&expand=false";
+constexpr std::string_view page_url = "https://huggingface.co/api/models/me/repo/tree/0123?recursive=true&expand=false";
 
 std::optional<std::string> next_of(const std::vector<std::string>& fields) {
   const auto next = parse_link(fields, page_url);
@@ -38,9 +37,8 @@ TEST_CASE("content range: an unsatisfied one tells the size only") {
 
 TEST_CASE("content range: what contradicts itself is refused") {
   for (const char* const text :
-       {"", "bytes", "bytes 0-15", "bytes 9-3/20", "bytes 0-20/20", "bytes */*", "bytes -5/20",
-        "bytes 0-/20", "items 0-1/2", "bytes 0-1/2x", "bytes 0-18446744073709551615/*",
-        "bytes a-b/c", "bytes +1-2/3"}) {
+       {"", "bytes", "bytes 0-15", "bytes 9-3/20", "bytes 0-20/20", "bytes */*", "bytes -5/20", "bytes 0-/20",
+        "items 0-1/2", "bytes 0-1/2x", "bytes 0-18446744073709551615/*", "bytes a-b/c", "bytes +1-2/3"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_content_range(text));
   }
@@ -60,8 +58,7 @@ TEST_CASE("link: the next page is found however RFC 8288 lets it be written") {
 
 TEST_CASE("link: relative addresses count from the request") {
   CHECK(next_of({"</api/y?cursor=2>; rel=next"}) == "https://huggingface.co/api/y?cursor=2");
-  CHECK(next_of({"<?cursor=2>; rel=next"}) ==
-        "https://huggingface.co/api/models/me/repo/tree/0123?cursor=2");
+  CHECK(next_of({"<?cursor=2>; rel=next"}) == "https://huggingface.co/api/models/me/repo/tree/0123?cursor=2");
 }
 
 TEST_CASE("link: no next page is the end of the list") {
@@ -73,10 +70,10 @@ TEST_CASE("link: no next page is the end of the list") {
 
 TEST_CASE("link: a malformed field is an error and never the end") {
   for (const char* const text :
-       {"https://x.example/2; rel=next", "<https://x.example/2; rel=next",
-        "<https://x/>; rel=\"next", "<https://x.example/2> rel=next", "<https://x.example/2>; rel=",
-        "<>; rel=next", "<ftp://x.example/2>; rel=next", "<https://x.example/a b>; rel=next",
-        "garbage", "<https://x/1>; rel=next, <https://x/2>; rel=next"}) {
+       {"https://x.example/2; rel=next", "<https://x.example/2; rel=next", "<https://x/>; rel=\"next",
+        "<https://x.example/2> rel=next", "<https://x.example/2>; rel=", "<>; rel=next",
+        "<ftp://x.example/2>; rel=next", "<https://x.example/a b>; rel=next", "garbage",
+        "<https://x/1>; rel=next, <https://x/2>; rel=next"}) {
     CAPTURE(text);
     const auto next = parse_link({text}, page_url);
     REQUIRE_FALSE(next);
@@ -102,8 +99,7 @@ TEST_CASE("rate limit: what is not understood is not there") {
   CHECK_FALSE(parse_rate_limit({{"RateLimit", ""}}));
   CHECK_FALSE(parse_rate_limit({{"RateLimit", "\"api\";r=5"}}));
   CHECK_FALSE(parse_rate_limit({{"RateLimit", "\"api\";r=-5;t=1"}}));
-  CHECK(parse_rate_limit({{"RateLimit", "\"a\";r=0;t=18446744073709551615"}})->reset ==
-        std::chrono::hours(24));
+  CHECK(parse_rate_limit({{"RateLimit", "\"a\";r=0;t=18446744073709551615"}})->reset == std::chrono::hours(24));
 }
 
 TEST_CASE("retry-after: seconds, dates, and the answer's own clock") {
@@ -132,7 +128,8 @@ TEST_CASE("http date: the three forms of the standard are one moment") {
 // Found by tests/fuzz (fields, answer): libcurl reads any year, and the clock overflowed.
 TEST_CASE("http date: a year that the clock cannot count is no date") {
   CHECK(parse_http_date("Wed, 01 Jan 2262 00:00:00 GMT"));
-  for (const char* text : {"Sun, 06 Nov 2302 08:49:37 GMT", "Sat, 21 Nov 202610 10:20:30 GMT", "Sun, 06 Nov 9999 08:49:37 GMT"}) {
+  for (const char* text :
+       {"Sun, 06 Nov 2302 08:49:37 GMT", "Sat, 21 Nov 202610 10:20:30 GMT", "Sun, 06 Nov 9999 08:49:37 GMT"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_http_date(text));
     CHECK_FALSE(parse_retry_after({{"Retry-After", text}, {"Date", "Sun, 06 Nov 1994 08:49:37 GMT"}}));

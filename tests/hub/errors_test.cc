@@ -41,15 +41,12 @@ TEST_CASE("hub errors: every failure of the Hub has its kind and its sentence") 
       {401, "", bad_login, false, Kind::not_found, "does not exist, or is private: set HF_TOKEN"},
       {401, "", bad_login, true, Kind::forbidden, "does not accept the token"},
       {401, "", bad_token, true, Kind::forbidden, "does not accept the token"},
-      {404, "RepoNotFound", "", true, Kind::not_found,
-       "does not exist, or this token may not see it"},
+      {404, "RepoNotFound", "", true, Kind::not_found, "does not exist, or this token may not see it"},
       {404, "RepoNotFound", "", false, Kind::not_found, "set HF_TOKEN"},
       {404, "RevisionNotFound", "Invalid rev id: x", true, Kind::not_found, "no such revision"},
       {404, "EntryNotFound", "", true, Kind::not_found, "no such file"},
-      {401, "GatedRepo", "", false, Kind::forbidden,
-       "is gated: accept its terms on the Hub and set HF_TOKEN"},
-      {401, "GatedRepo", "", true, Kind::forbidden,
-       "is gated, and the Hub does not accept the token"},
+      {401, "GatedRepo", "", false, Kind::forbidden, "is gated: accept its terms on the Hub and set HF_TOKEN"},
+      {401, "GatedRepo", "", true, Kind::forbidden, "is gated, and the Hub does not accept the token"},
       {403, "GatedRepo", disabled, true, Kind::forbidden, "has no access yet"},
       {403, "", disabled, true, Kind::forbidden, "is disabled"},
       {403, "", "IP not allowed", true, Kind::forbidden, "denies access and says 'IP not allowed'"},
@@ -78,9 +75,7 @@ TEST_CASE("hub errors: every failure of the Hub has its kind and its sentence") 
 }
 
 TEST_CASE("hub errors: the message may stand in the body, unless it is HTML") {
-  const auto sentence = [](const char* body) {
-    return to_error("x", Response{403, {}, body}, true).sentence;
-  };
+  const auto sentence = [](const char* body) { return to_error("x", Response{403, {}, body}, true).sentence; };
   CHECK(sentence(R"({"error":"no scope"})").find("'no scope'") != std::string::npos);
   CHECK(sentence(R"({"error":["a","b"]})").find("'a'") != std::string::npos);
   CHECK(sentence(R"({"errors":[{"message":"m"}]})").find("'m'") != std::string::npos);
@@ -112,7 +107,6 @@ TEST_CASE("hub errors: a full bucket is waited out, else the server's wish holds
 }
 
 TEST_CASE("hub errors: the request id is kept for support") {
-  CHECK(to_error("x", Response{500, {{"x-request-id", "Root=1"}}, ""}, true).request_id ==
-        "Root=1");
+  CHECK(to_error("x", Response{500, {{"x-request-id", "Root=1"}}, ""}, true).request_id == "Root=1");
   CHECK(to_error("x", Response{500, {{"X-Amz-Cf-Id", "cf"}}, ""}, true).request_id == "cf");
 }

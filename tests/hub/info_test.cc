@@ -17,8 +17,8 @@ std::string info_with(const std::string& fields) {
 }  // namespace
 
 TEST_CASE("info: the fields that matter are read") {
-  const auto info = parse_info(info_with(
-      R"(,"private":true,"gated":"manual","disabled":true,"siblings":[{"rfilename":"a"}])"));
+  const auto info =
+      parse_info(info_with(R"(,"private":true,"gated":"manual","disabled":true,"siblings":[{"rfilename":"a"}])"));
   REQUIRE(info);
   CHECK(*info == RepoInfo{"me/repo", sha, true, Gated::manual, true});
   CHECK(*parse_info(info_with("")) == RepoInfo{"me/repo", sha, false, Gated::no, false});

@@ -33,8 +33,8 @@ Result<Link> read(int status, Headers headers) {
 }
 
 std::string signed_url(std::int64_t expires) {
-  return "https://cdn.example/x/y?response-content-disposition=a%3B%20b&Expires=" +
-         std::to_string(expires) + "&Policy=p~_&Signature=s%2b";
+  return "https://cdn.example/x/y?response-content-disposition=a%3B%20b&Expires=" + std::to_string(expires) +
+         "&Policy=p~_&Signature=s%2b";
 }
 
 seconds life(const Result<Link>& link) {
@@ -65,13 +65,13 @@ TEST_CASE("link: an LFS file is at the CDN, byte for byte where the Hub says") {
 }
 
 TEST_CASE("link: a git file stays on the Hub") {
-  const auto link = read(307, {{"location", "/api/resolve-cache/models/me/repo/" + commit +
-                                                "/resolve/x?%2Fa=&etag=%22c%22"},
-                               {"X-Repo-Commit", commit},
-                               {"Content-Length", "341"}});
+  const auto link =
+      read(307, {{"location", "/api/resolve-cache/models/me/repo/" + commit + "/resolve/x?%2Fa=&etag=%22c%22"},
+                 {"X-Repo-Commit", commit},
+                 {"Content-Length", "341"}});
   REQUIRE(link);
-  CHECK(link->url == "https://hub.example/api/resolve-cache/models/me/repo/" + commit +
-                         "/resolve/x?%2Fa=&etag=%22c%22");
+  CHECK(link->url ==
+        "https://hub.example/api/resolve-cache/models/me/repo/" + commit + "/resolve/x?%2Fa=&etag=%22c%22");
   CHECK(link->on_hub);
   CHECK_FALSE(link->bare_resolve);
   CHECK_FALSE(link->ask_again);
@@ -163,8 +163,7 @@ TEST_CASE("link: between plain http endpoints a plain redirect is fine") {
   ResolveRequest asked = request();
   asked.url = "http://127.0.0.1:1/me/repo/resolve/" + commit + "/m.bin";
   asked.hub_endpoint = "http://127.0.0.1:1";
-  const auto link =
-      read_resolve_answer(asked, Response{302, {{"Location", "http://127.0.0.1:2/x"}}, ""});
+  const auto link = read_resolve_answer(asked, Response{302, {{"Location", "http://127.0.0.1:2/x"}}, ""});
   REQUIRE(link);
   CHECK_FALSE(link->on_hub);
 }

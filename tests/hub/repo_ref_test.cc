@@ -28,8 +28,7 @@ TEST_CASE("repo ref: addresses and plain names are understood") {
       {"hf://me/repo@v1/sub/x.bin", {Type::model, "me/repo", "v1", true, "sub/x.bin"}},
       {"hf://me/repo@refs/pr/3", {Type::model, "me/repo", "refs/pr/3", true, ""}},
       {"hf://me/repo@refs/pr/3/a.txt", {Type::model, "me/repo", "refs/pr/3", true, "a.txt"}},
-      {"hf://datasets/me/d@refs/convert/parquet/x/y",
-       {Type::dataset, "me/d", "refs/convert/parquet", true, "x/y"}},
+      {"hf://datasets/me/d@refs/convert/parquet/x/y", {Type::dataset, "me/d", "refs/convert/parquet", true, "x/y"}},
       {"hf://me/repo@refs%2Fpr%2F3", {Type::model, "me/repo", "refs/pr/3", true, ""}},
       {"hf://me/repo@feature%2Fx/a.txt", {Type::model, "me/repo", "feature/x", true, "a.txt"}},
       {"hf://me/repo@feature/x", {Type::model, "me/repo", "feature", true, "x"}},
@@ -101,13 +100,13 @@ TEST_CASE("repo ref: names end at 96 characters") {
 }
 
 TEST_CASE("revision: git's rules hold") {
-  for (const char* const good : {"main", "v1.0", "refs/pr/3", "refs/convert/parquet", "feature/x-y",
-                                 "a@b", "0123456789012345678901234567890123456789", "\xc3\xa4st"}) {
+  for (const char* const good : {"main", "v1.0", "refs/pr/3", "refs/convert/parquet", "feature/x-y", "a@b",
+                                 "0123456789012345678901234567890123456789", "\xc3\xa4st"}) {
     CAPTURE(good);
     CHECK(check_revision(good));
   }
-  for (const char* const bad : {"", "a b", "a..b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b",
-                                "-x", "/x", "x/", "a\tb", "a\x7f", "\xff"}) {
+  for (const char* const bad :
+       {"", "a b", "a..b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", "-x", "/x", "x/", "a\tb", "a\x7f", "\xff"}) {
     CAPTURE(bad);
     const auto checked = check_revision(bad);
     REQUIRE_FALSE(checked);
@@ -125,8 +124,7 @@ TEST_CASE("repo ref: paths of requests are encoded once and in the right places"
   CHECK(api_path(dataset) == "/api/datasets/me/data");
   CHECK(info_path(model) == "/api/models/me/repo/revision/refs%2Fpr%2F3");
   CHECK(info_path(dataset) == "/api/datasets/me/data");
-  CHECK(tree_path(model, commit) ==
-        "/api/models/me/repo/tree/" + commit + "?recursive=true&expand=false");
+  CHECK(tree_path(model, commit) == "/api/models/me/repo/tree/" + commit + "?recursive=true&expand=false");
   CHECK(resolve_path(model, commit, "sub/a [1]+\xc3\xa4#?%.json") ==
         "/me/repo/resolve/" + commit + "/sub/a%20%5B1%5D%2B%C3%A4%23%3F%25.json");
   CHECK(resolve_path(dataset, commit, "x") == "/datasets/me/data/resolve/" + commit + "/x");

@@ -121,28 +121,25 @@ TEST_CASE("selection: many stars on a long path stay cheap") {
 
 TEST_CASE("selection: its one line does not depend on the order of patterns") {
   CHECK(Selection().describe() == "everything");
-  CHECK(Selection(Texts{"b", "a/", "b"}, Texts{"x\\y"}).describe() ==
-        "only [\"a/*\", \"b\"] except [\"x/y\"]");
+  CHECK(Selection(Texts{"b", "a/", "b"}, Texts{"x\\y"}).describe() == "only [\"a/*\", \"b\"] except [\"x/y\"]");
   CHECK(Selection(Texts{"b", "a/*"}, Texts{"x/y"}).describe() ==
         Selection(Texts{"a/", "b", "b"}, Texts{"x\\y"}).describe());
   CHECK(Selection(Texts{}, {}).describe() == "only []");
-  CHECK(Selection(std::nullopt, Texts{"a\", \"b"}).describe() !=
-        Selection(std::nullopt, Texts{"a", "b"}).describe());
+  CHECK(Selection(std::nullopt, Texts{"a\", \"b"}).describe() != Selection(std::nullopt, Texts{"a", "b"}).describe());
 }
 
 TEST_CASE("selection: the vllm preset leaves out code, papers and foreign weights") {
   const auto preset = Selection::preset("vllm");
   REQUIRE(preset);
   for (const char* const kept :
-       {"config.json", "model-00001-of-00002.safetensors", "pytorch_model.bin", "model.gguf",
-        "consolidated.pt", "tokenizer.model", "sub/README.md", "LICENSE.txt", "adapter/x.json"}) {
+       {"config.json", "model-00001-of-00002.safetensors", "pytorch_model.bin", "model.gguf", "consolidated.pt",
+        "tokenizer.model", "sub/README.md", "LICENSE.txt", "adapter/x.json"}) {
     CAPTURE(kept);
     CHECK(preset->keeps(kept));
   }
   for (const char* const left_out :
-       {"modeling.py", "sub/modeling.py", "README.md", "LICENSE", "tf_model.h5",
-        "flax_model.msgpack", "rust_model.ot", "model.onnx", "onnx/model.onnx_data",
-        "original/consolidated.00.pth"}) {
+       {"modeling.py", "sub/modeling.py", "README.md", "LICENSE", "tf_model.h5", "flax_model.msgpack", "rust_model.ot",
+        "model.onnx", "onnx/model.onnx_data", "original/consolidated.00.pth"}) {
     CAPTURE(left_out);
     CHECK_FALSE(preset->keeps(left_out));
   }

@@ -40,8 +40,8 @@ TEST_CASE("tree: git files and LFS files carry the hash of their content") {
 }
 
 TEST_CASE("tree: only files are listed, in the order of the page") {
-  const auto page = parse_tree_page(R"([{"type":"directory","oid":"x","size":0,"path":"a"},)" +
-                                    plain("b") + R"(,{"type":"unknown"},)" + plain("a") + "]");
+  const auto page = parse_tree_page(R"([{"type":"directory","oid":"x","size":0,"path":"a"},)" + plain("b") +
+                                    R"(,{"type":"unknown"},)" + plain("a") + "]");
   REQUIRE(page);
   REQUIRE(page->size() == 2);
   CHECK((*page)[0].path == "b");
@@ -50,15 +50,13 @@ TEST_CASE("tree: only files are listed, in the order of the page") {
 }
 
 TEST_CASE("tree: a null lfs means a git file") {
-  const auto page = parse_tree_page(R"([{"type":"file","oid":")" + blob +
-                                    R"(","size":0,"path":"e","lfs":null}])");
+  const auto page = parse_tree_page(R"([{"type":"file","oid":")" + blob + R"(","size":0,"path":"e","lfs":null}])");
   REQUIRE(page);
   CHECK((*page)[0].hash.kind == HashKind::git_blob);
 }
 
 TEST_CASE("tree: blotted-out hashes mean no access") {
-  for (const std::string& oid :
-       {std::string(64, '*'), std::string(63, 'b'), std::string("zz"), std::string()}) {
+  for (const std::string& oid : {std::string(64, '*'), std::string(63, 'b'), std::string("zz"), std::string()}) {
     CAPTURE(oid);
     const auto page = parse_tree_page(with_lfs(oid));
     REQUIRE_FALSE(page);

@@ -8,8 +8,9 @@ using namespace hfpour;
 namespace {
 
 std::string sts(const std::string& inner, const std::string& root = "AssumeRoleWithWebIdentityResponse") {
-  return "<?xml version=\"1.0\"?>\n<" + root + " xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>" +
-         inner + "</AssumeRoleWithWebIdentityResult></" + root + ">";
+  return "<?xml version=\"1.0\"?>\n<" + root +
+         " xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>" + inner +
+         "</AssumeRoleWithWebIdentityResult></" + root + ">";
 }
 
 }  // namespace
@@ -31,8 +32,9 @@ TEST_CASE("grant: as a container's agent writes it") {
 
 TEST_CASE("grant: what cannot be keys is refused and not quoted") {
   for (const char* const text :
-       {"", "null", "[]", "{}", "\"geheim\"", R"({"AccessKeyId": "A"})", R"({"AccessKeyId": 1, "SecretAccessKey": "s"})",
-        R"({"AccessKeyId": "A\n", "SecretAccessKey": "geheim"})", R"({"AccessKeyId": "A", "SecretAccessKey": "geheim geheim"})",
+       {"", "null", "[]", "{}", "\"geheim\"", R"({"AccessKeyId": "A"})",
+        R"({"AccessKeyId": 1, "SecretAccessKey": "s"})", R"({"AccessKeyId": "A\n", "SecretAccessKey": "geheim"})",
+        R"({"AccessKeyId": "A", "SecretAccessKey": "geheim geheim"})",
         R"({"AccessKeyId": "A", "SecretAccessKey": "geheim", "Token": "ä"})",
         R"({"AccessKeyId": "A", "SecretAccessKey": "geheim", "Expiration": "soon"})",
         R"({"Code": "Failed", "AccessKeyId": "A", "SecretAccessKey": "geheim"})"}) {
@@ -45,23 +47,29 @@ TEST_CASE("grant: what cannot be keys is refused and not quoted") {
 }
 
 TEST_CASE("grant: as STS writes it") {
-  const std::string keys = "<Credentials><SessionToken> t </SessionToken><SecretAccessKey>s</SecretAccessKey>"
-                           "<Expiration>2026-11-21T10:20:30.123Z</Expiration><AccessKeyId>A</AccessKeyId></Credentials>";
+  const std::string keys =
+      "<Credentials><SessionToken> t </SessionToken><SecretAccessKey>s</SecretAccessKey>"
+      "<Expiration>2026-11-21T10:20:30.123Z</Expiration><AccessKeyId>A</AccessKeyId></Credentials>";
   const Result<keys::Grant> grant = keys::parse_sts_grant(sts(keys));
   REQUIRE(grant);
   CHECK(grant->credentials.access_key_id == "A");
   CHECK(grant->credentials.session_token.reveal() == "t");
   CHECK(grant->expires);
-  for (const std::string& text : {std::string(), std::string("x"), sts(""), sts(keys, "Other"), sts("<Credentials/>"), sts(keys).substr(0, 200),
-                                  sts("<Credentials><AccessKeyId>A&#10;</AccessKeyId><SecretAccessKey>a b</SecretAccessKey></Credentials>")}) {
+  for (const std::string& text :
+       {std::string(), std::string("x"), sts(""), sts(keys, "Other"), sts("<Credentials/>"), sts(keys).substr(0, 200),
+        sts("<Credentials><AccessKeyId>A&#10;</AccessKeyId><SecretAccessKey>a b</SecretAccessKey></Credentials>")}) {
     CHECK_FALSE(keys::parse_sts_grant(text));
   }
 }
 
 TEST_CASE("grant: the code of a refusal of STS") {
-  CHECK(keys::parse_sts_error("<ErrorResponse xmlns=\"x\"><Error><Code>AccessDenied</Code><Message>m</Message></Error></ErrorResponse>") == "AccessDenied");
+  CHECK(
+      keys::parse_sts_error(
+          "<ErrorResponse xmlns=\"x\"><Error><Code>AccessDenied</Code><Message>m</Message></Error></ErrorResponse>") ==
+      "AccessDenied");
   CHECK(keys::parse_sts_error("<Error><Code>InvalidIdentityToken</Code></Error>") == "InvalidIdentityToken");
-  for (const char* const text : {"", "x", "<a/>", "<ErrorResponse><Error><Code>two words</Code></Error></ErrorResponse>"}) {
+  for (const char* const text :
+       {"", "x", "<a/>", "<ErrorResponse><Error><Code>two words</Code></Error></ErrorResponse>"}) {
     CHECK(keys::parse_sts_error(text).empty());
   }
 }

@@ -40,26 +40,30 @@ TEST_CASE("places: the address of STS follows the region") {
       {{{"AWS_DEFAULT_REGION", "us-gov-west-1"}}, "https://sts.us-gov-west-1.amazonaws.com"},
       {{{"AWS_REGION", "cn-north-1"}}, "https://sts.cn-north-1.amazonaws.com.cn"},
       {{{"AWS_REGION", "x"}, {"AWS_ENDPOINT_URL", "https://rgw.example/"}}, "https://rgw.example"},
-      {{{"AWS_ENDPOINT_URL_STS", "https://sts.example"}, {"AWS_ENDPOINT_URL", "https://rgw.example"}}, "https://sts.example"}};
+      {{{"AWS_ENDPOINT_URL_STS", "https://sts.example"}, {"AWS_ENDPOINT_URL", "https://rgw.example"}},
+       "https://sts.example"}};
   for (const auto& [variables, address] : rows) CHECK(good(variables).sts_endpoint == address);
   CHECK_FALSE(keys::read_places({{"AWS_REGION", "evil.example/"}}));
 }
 
 TEST_CASE("places: ECS names a path at its agent, EKS a whole address") {
-  CHECK(good({{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x"}}).container_uri == "http://169.254.170.2/v2/credentials/x");
+  CHECK(good({{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x"}}).container_uri ==
+        "http://169.254.170.2/v2/credentials/x");
   CHECK(good({{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"}}).container_uri ==
         "http://169.254.170.23/v1/credentials");
-  CHECK(good({{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/a"}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "https://b/"}}).container_uri ==
-        "http://169.254.170.2/a");
+  CHECK(good({{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/a"}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "https://b/"}})
+            .container_uri == "http://169.254.170.2/a");
 }
 
 TEST_CASE("places: in the clear a container asks this machine and AWS' own addresses only") {
-  for (const char* const uri : {"http://127.0.0.1/", "http://127.9.9.9:80/x", "http://localhost:1/", "http://[::1]/",
-                                "http://169.254.170.2/x", "http://169.254.170.23/", "http://[fd00:ec2::23]/v1", "https://anywhere.example/x"}) {
+  for (const char* const uri :
+       {"http://127.0.0.1/", "http://127.9.9.9:80/x", "http://localhost:1/", "http://[::1]/", "http://169.254.170.2/x",
+        "http://169.254.170.23/", "http://[fd00:ec2::23]/v1", "https://anywhere.example/x"}) {
     CHECK_MESSAGE(keys::check_container_uri(uri), uri);
   }
-  for (const char* const uri : {"http://169.254.169.254/", "http://example.com/", "http://127.0.0.1.example.com/", "http://localhost.x/",
-                                "http://169.254.170.20/", "http://user@127.0.0.1/", "ftp://127.0.0.1/", "http://[fd00:ec2::254]/", ""}) {
+  for (const char* const uri :
+       {"http://169.254.169.254/", "http://example.com/", "http://127.0.0.1.example.com/", "http://localhost.x/",
+        "http://169.254.170.20/", "http://user@127.0.0.1/", "ftp://127.0.0.1/", "http://[fd00:ec2::254]/", ""}) {
     CHECK_MESSAGE(!keys::check_container_uri(uri), uri);
   }
 }

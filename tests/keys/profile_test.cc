@@ -13,7 +13,8 @@ std::string value(std::string_view text, std::string_view name, bool config, std
 }
 
 constexpr std::string_view credentials =
-    "# comment\r\n[default]\r\naws_access_key_id = A\r\n; another\naws_secret_access_key=s=/+=\n\n[pour]\nAWS_Access_Key_Id=B\n"
+    "# comment\r\n[default]\r\naws_access_key_id = A\r\n; "
+    "another\naws_secret_access_key=s=/+=\n\n[pour]\nAWS_Access_Key_Id=B\n"
     "s3 =\n    aws_access_key_id = nested\n[default]\naws_access_key_id=C\n";
 
 }  // namespace
@@ -26,14 +27,16 @@ TEST_CASE("profile: sections of the credentials file") {
 }
 
 TEST_CASE("profile: the config file calls them otherwise") {
-  constexpr std::string_view config = "[profile pour]\nregion = a\n[pour]\nregion = b\n[default]\nregion=c\n[profile \"two words\"]\nregion=d\n";
+  constexpr std::string_view config =
+      "[profile pour]\nregion = a\n[pour]\nregion = b\n[default]\nregion=c\n[profile \"two words\"]\nregion=d\n";
   CHECK(value(config, "pour", true, "region") == "a");
   CHECK(value(config, "default", true, "region") == "c");
   CHECK(value(config, "two words", true, "region") == "d");
 }
 
 TEST_CASE("profile: what is no such file gives nothing") {
-  for (const std::string_view text : {"", "\n\n", "[", "[]", "[default", "=", "]=[", "aws_access_key_id=A", "\0\xff[default]x"}) {
+  for (const std::string_view text :
+       {"", "\n\n", "[", "[]", "[default", "=", "]=[", "aws_access_key_id=A", "\0\xff[default]x"}) {
     const auto profile = keys::find_profile(text, "default", false);
     CHECK((!profile || profile->empty()));
   }

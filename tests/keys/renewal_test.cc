@@ -97,7 +97,8 @@ TEST_CASE("renewal: a quarter of an hour before the end, or at half of a short l
     std::chrono::seconds still_old;
     std::chrono::seconds renewed;
   };
-  for (const Row& row : {Row{1h, 44min, 46min}, Row{24h, 23h + 44min, 23h + 46min}, Row{20min, 9min, 11min}, Row{100s, 45s, 55s}}) {
+  for (const Row& row :
+       {Row{1h, 44min, 46min}, Row{24h, 23h + 44min, 23h + 46min}, Row{20min, 9min, 11min}, Row{100s, 45s, 55s}}) {
     Bench bench;
     bench.gives(bench.grant("A", row.life));
     bench.gives(bench.grant("B", row.life * 3));

@@ -49,13 +49,10 @@ struct LedgerBench {
   TestLoop loop;
   MemoryStore store;
   Ledger ledger{loop.reactor, store};
-  Result<Found> look(Identity identity = wanted) {
-    return loop.run(ledger.look(identity, CancelToken()));
-  }
+  Result<Found> look(Identity identity = wanted) { return loop.run(ledger.look(identity, CancelToken())); }
 };
 
-Task<Result<void>> keep_for(Ledger& ledger, Reactor& reactor, Millis time,
-                            std::function<void()> halfway) {
+Task<Result<void>> keep_for(Ledger& ledger, Reactor& reactor, Millis time, std::function<void()> halfway) {
   CancelSource stop;
   TaskGroup group(reactor.ready(), CancelToken());
   group.spawn(ledger.keep_checkpoint(stop.token()));
@@ -246,8 +243,7 @@ TEST_CASE("ledger: a checkpoint is written now and then, and only when something
   const Record a = record_of("a", "one");
   bench.ledger.begin(wanted, commit, {}, {});
   const auto store_a = [&bench, &a] { bench.ledger.stored(a.file, a.stored); };
-  const Result<void> kept =
-      bench.loop.run(keep_for(bench.ledger, bench.loop.reactor, Millis(60'000), store_a));
+  const Result<void> kept = bench.loop.run(keep_for(bench.ledger, bench.loop.reactor, Millis(60'000), store_a));
   CHECK(kept.has_value());
   CHECK(bench.store.calls == std::vector<std::string>{std::string("put ") + checkpoint_name});
   const auto written = read_manifest(bench.store.objects[checkpoint_name]);
@@ -262,8 +258,7 @@ TEST_CASE("ledger: a checkpoint that cannot be written is tried again") {
   bench.ledger.stored(a.file, a.stored);
   bench.store.failing = Error(Kind::unavailable, "HTTP 503");
   const auto mend = [&bench] { bench.store.failing.reset(); };
-  const Result<void> kept =
-      bench.loop.run(keep_for(bench.ledger, bench.loop.reactor, Millis(60'000), mend));
+  const Result<void> kept = bench.loop.run(keep_for(bench.ledger, bench.loop.reactor, Millis(60'000), mend));
   CHECK(kept.has_value());
   CHECK(bench.store.calls.size() > 2);
   CHECK(bench.store.objects.contains(checkpoint_name));
@@ -284,8 +279,7 @@ TEST_CASE("ledger: a file stored while the checkpoint is on its way is in the ne
   CHECK(written->files.size() == 2);
 }
 
-TEST_CASE(
-    "ledger: a manifest that cannot be written is an error, a checkpoint left behind is none") {
+TEST_CASE("ledger: a manifest that cannot be written is an error, a checkpoint left behind is none") {
   LedgerBench bench;
   bench.ledger.begin(wanted, commit, {}, {});
   bench.store.failing_remove = Error(Kind::forbidden, "AccessDenied");

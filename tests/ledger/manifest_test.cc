@@ -30,8 +30,7 @@ Manifest manifest_of(std::vector<std::string> paths) {
   manifest.commit = commit;
   manifest.complete = true;
   std::ranges::sort(paths);
-  for (const std::string& path : paths)
-    manifest.files.push_back(record_of(path, path.size() * 1000));
+  for (const std::string& path : paths) manifest.files.push_back(record_of(path, path.size() * 1000));
   return manifest;
 }
 
@@ -66,9 +65,8 @@ void forget_peak() {
 }  // namespace
 
 TEST_CASE("manifest: what was written is read again, odd names and all") {
-  Manifest manifest =
-      manifest_of({"a b/ä ö+ü.json", "quote\".bin", "back\\slash", "tab\tnew\nline", "\x7f",
-                   "雪.gguf", "%41", "</script>", "{}[],:", std::string(1000, 'n')});
+  Manifest manifest = manifest_of({"a b/ä ö+ü.json", "quote\".bin", "back\\slash", "tab\tnew\nline", "\x7f", "雪.gguf",
+                                   "%41", "</script>", "{}[],:", std::string(1000, 'n')});
   manifest.files[0].file.hash = hash_of(HashKind::git_blob, "x");
   manifest.files[1].stored.xxh3.clear();
   manifest.files[2].file.size = 0;
@@ -180,8 +178,7 @@ TEST_CASE("manifest: what is not one, or of another schema, is refused in a sent
     CHECK(read.error().kind == Kind::protocol);
   }
   const std::string head = good.substr(0, good.find("\"files\""));
-  for (const std::string files :
-       {"3", "true", "\"none\"", "[3]", "[\"a\"]", "{}", "[[]]", "null"}) {
+  for (const std::string files : {"3", "true", "\"none\"", "[3]", "[\"a\"]", "{}", "[[]]", "null"}) {
     CAPTURE(files);
     CHECK_FALSE(read_manifest(head + "\"files\": " + files + "}").has_value());
   }
@@ -190,9 +187,7 @@ TEST_CASE("manifest: what is not one, or of another schema, is refused in a sent
 
 TEST_CASE("manifest: fields of a later version that say nothing new to this one are skipped") {
   const std::string good = write_manifest(manifest_of({"a"}));
-  CHECK(read_manifest(
-            with(good, "\"type\"", "\"note\": \"x\", \"count\": 7, \"flag\": false, \"type\""))
-            .has_value());
+  CHECK(read_manifest(with(good, "\"type\"", "\"note\": \"x\", \"count\": 7, \"flag\": false, \"type\"")).has_value());
 }
 
 TEST_CASE("manifest: 100,000 files cost megabytes, not hundreds of them") {
@@ -260,11 +255,15 @@ TEST_CASE("manifest: unfinished files are read again as they were written") {
 
 TEST_CASE("manifest: notes of unfinished files that are cut or lack a field are refused") {
   const std::string text = write_manifest(checkpoint_of_two());
-  for (std::size_t size = 0; size + 2 < text.size(); ++size) CHECK_FALSE(read_manifest(text.substr(0, size)).has_value());
+  for (std::size_t size = 0; size + 2 < text.size(); ++size)
+    CHECK_FALSE(read_manifest(text.substr(0, size)).has_value());
   const std::string xxh3 = to_hex(ByteView(xxh3_of("2")));
   const std::vector<std::pair<std::string, std::string>> damages = {
-      {"\"upload\"", "\"uplaod\""},         {"\"midstate\": \"6", "\"midstate\": \"x"}, {",\"" + xxh3 + "\",\"\"", ",\"" + xxh3 + "\""},
-      {"\"" + xxh3 + "\"", "\"" + xxh3 + "0\""}, {"\"unfinished\": [", "\"unfinished\": 7, \"x\": ["},
+      {"\"upload\"", "\"uplaod\""},
+      {"\"midstate\": \"6", "\"midstate\": \"x"},
+      {",\"" + xxh3 + "\",\"\"", ",\"" + xxh3 + "\""},
+      {"\"" + xxh3 + "\"", "\"" + xxh3 + "0\""},
+      {"\"unfinished\": [", "\"unfinished\": 7, \"x\": ["},
       {"\"part_size\": 16", "\"part_size\": -1"}};
   for (const auto& damage : damages) {
     CAPTURE(damage.first);

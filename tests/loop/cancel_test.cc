@@ -15,8 +15,7 @@ using namespace hfpour::testing;
 
 namespace {
 
-Task<Result<void>> wait_until(Condition& changed, const int& value, int wanted, int& woken,
-                              CancelToken cancel) {
+Task<Result<void>> wait_until(Condition& changed, const int& value, int wanted, int& woken, CancelToken cancel) {
   while (value != wanted) {
     if (cancel.cancelled()) co_return cancel.error();
     co_await changed.wait(cancel);
@@ -44,18 +43,15 @@ Task<Result<void>> cancel_and_notify(Condition& changed, CancelSource& stop, boo
   co_return Result<void>();
 }
 
-Task<Result<void>> waiters(ReadyQueue& queue, Condition& changed, int& value, int& woken, int count,
-                           int steps) {
+Task<Result<void>> waiters(ReadyQueue& queue, Condition& changed, int& value, int& woken, int count, int steps) {
   TaskGroup group(queue, CancelToken());
-  for (int i = 0; i < count; ++i)
-    group.spawn(wait_until(changed, value, steps, woken, group.token()));
+  for (int i = 0; i < count; ++i) group.spawn(wait_until(changed, value, steps, woken, group.token()));
   group.spawn(change(changed, value, steps));
   Result<void> joined = co_await group.join();
   co_return joined;
 }
 
-Task<Result<void>> wait_and_stop(ReadyQueue& queue, Condition& changed, int& woken,
-                                 bool cancel_first) {
+Task<Result<void>> wait_and_stop(ReadyQueue& queue, Condition& changed, int& woken, bool cancel_first) {
   CancelSource stop;
   TaskGroup group(queue, CancelToken());
   const int value = 0;
@@ -167,8 +163,7 @@ TEST_CASE("condition: notified and cancelled at the same time, a waiter goes on 
     TestLoop loop;
     Condition changed;
     int woken = 0;
-    const Result<void> joined =
-        loop.run(wait_and_stop(loop.reactor.ready(), changed, woken, cancel_first));
+    const Result<void> joined = loop.run(wait_and_stop(loop.reactor.ready(), changed, woken, cancel_first));
     REQUIRE_FALSE(joined.has_value());
     CHECK(joined.error().sentence == "stop");
     CHECK(woken == 1);

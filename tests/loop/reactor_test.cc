@@ -98,8 +98,7 @@ TEST_CASE("reactor: a sleep whose end and cancellation fall together wakes once"
 TEST_CASE("reactor: a timer that was forgotten is not called") {
   TestLoop loop;
   int calls = 0;
-  const Reactor::TimerId forgotten =
-      loop.reactor.at(loop.clock.now() + Millis(10), [&calls] { calls += 100; });
+  const Reactor::TimerId forgotten = loop.reactor.at(loop.clock.now() + Millis(10), [&calls] { calls += 100; });
   loop.reactor.at(loop.clock.now() + Millis(10), [&calls] { ++calls; });
   loop.reactor.forget(forgotten);
   loop.run(sleep_for(loop.reactor, Millis(50), CancelToken()));
@@ -204,8 +203,7 @@ TEST_CASE("signals: one that was sent is delivered on the loop") {
   CHECK(there);
 }
 
-TEST_CASE(
-    "deadline: cancels its token when the time is over, and is silent when it is not needed") {
+TEST_CASE("deadline: cancels its token when the time is over, and is silent when it is not needed") {
   TestLoop loop;
   const SteadyTime begun = loop.clock.now();
   CHECK(loop.run(wait_for_deadline(loop.reactor, Millis(300))));

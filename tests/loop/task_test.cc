@@ -70,8 +70,7 @@ Task<void> marks(Log& log) {
   co_await Yield();
 }
 
-Task<Result<void>> child(Log& log, std::string name, unsigned yields, CancelToken cancel,
-                         bool fails) {
+Task<Result<void>> child(Log& log, std::string name, unsigned yields, CancelToken cancel, bool fails) {
   const Mark mark(log, name);
   for (unsigned i = 0; i < yields; ++i) {
     co_await Yield();

@@ -40,8 +40,8 @@ constexpr int cannot_name = 3;
 
 /// libs3 sends what it gets; RFC 3986 leaves these alone, and a key's slashes are the path's.
 bool is_plain(unsigned char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~' || c == '/';
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~' || c == '/';
 }
 
 }  // namespace
@@ -49,9 +49,7 @@ bool is_plain(unsigned char c) {
 /// Replaces libs3's function of this name (src/util.c of 2.0): percent-encodes `source` into
 /// `target`, which has room for three times `max_size` bytes and a zero. 0 if `source` is longer
 /// than `max_size`, else 1.
-extern "C" __attribute__((visibility("default"), used)) int urlEncode(char* target,
-                                                                      const char* source,
-                                                                      int max_size) {
+extern "C" __attribute__((visibility("default"), used)) int urlEncode(char* target, const char* source, int max_size) {
   static constexpr char hex[] = "0123456789ABCDEF";
   *target = '\0';
   if (source == nullptr) {
@@ -152,8 +150,8 @@ S3Status on_data(int size, const char* bytes, void* data) {
   return hashed ? S3StatusOK : S3StatusAbortedByCallback;
 }
 
-S3Status on_contents(int truncated, const char* next_marker, int count,
-                     const S3ListBucketContent* contents, int, const char**, void* data) {
+S3Status on_contents(int truncated, const char* next_marker, int count, const S3ListBucketContent* contents, int,
+                     const char**, void* data) {
   auto& list = static_cast<List&>(*static_cast<Outcome*>(data));
   list.more = truncated != 0;
   for (int i = 0; i < count; ++i) {
@@ -191,8 +189,7 @@ std::string unnameable(const S3BucketContext& bucket, const std::string& key) {
     return "libcurl resolves a \".\" or \"..\" in a path";
   }
   std::array<char, S3_MAX_AUTHENTICATED_QUERY_STRING_SIZE + 1> url{};
-  if (S3_generate_authenticated_query_string(url.data(), &bucket, "a b", -1, nullptr) !=
-          S3StatusOK ||
+  if (S3_generate_authenticated_query_string(url.data(), &bucket, "a b", -1, nullptr) != S3StatusOK ||
       std::strstr(url.data(), "/a%20b") == nullptr) {
     if (key.find(' ') != std::string::npos) {
       return "this libs3 encodes a space as '+'";
@@ -214,8 +211,8 @@ int read_object(const S3BucketContext& bucket, const std::string& key) {
     return complain(key, read);
   }
   if (read.size != read.content_length) {
-    std::cerr << "libs3_read: " << key << ": " << read.size << " bytes came, Content-Length is "
-              << read.content_length << '\n';
+    std::cerr << "libs3_read: " << key << ": " << read.size << " bytes came, Content-Length is " << read.content_length
+              << '\n';
     return failed;
   }
   const std::string md5 = read.md5.finish();
@@ -235,8 +232,7 @@ int list_objects(const S3BucketContext& bucket, const std::string& prefix) {
   do {
     const std::string marker = list.marker;
     list.more = false;
-    S3_list_bucket(&bucket, prefix.c_str(), marker.c_str(), nullptr, 0, nullptr, &handler,
-                   &outcome);
+    S3_list_bucket(&bucket, prefix.c_str(), marker.c_str(), nullptr, 0, nullptr, &handler, &outcome);
     if (list.status != S3StatusOK) {
       return complain("list of " + prefix, list);
     }
@@ -262,13 +258,11 @@ int main(int argc, char** argv) {
     std::cerr << "libs3_read: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set\n";
     return wrong_usage;
   }
-  if (const S3Status status = S3_initialize("libs3_read", S3_INIT_ALL, argv[1]);
-      status != S3StatusOK) {
+  if (const S3Status status = S3_initialize("libs3_read", S3_INIT_ALL, argv[1]); status != S3StatusOK) {
     std::cerr << "libs3_read: " << S3_get_status_name(status) << '\n';
     return failed;
   }
-  const S3BucketContext bucket{argv[1],        argv[2],    S3ProtocolHTTP,
-                               S3UriStylePath, access_key, secret_key};
+  const S3BucketContext bucket{argv[1], argv[2], S3ProtocolHTTP, S3UriStylePath, access_key, secret_key};
   const int status = list ? list_objects(bucket, argv[4]) : read_object(bucket, argv[3]);
   S3_deinitialize();
   std::cout.flush();

@@ -196,8 +196,13 @@ TEST_CASE("funnel: trouble that lasts drops the upload") {
   };
   const Error gone(Kind::expired, "NoSuchUpload");
   const std::vector<Trouble> troubles = {
-      {[](FaultySink& sink) { sink.part_faults = {FaultySink::PartFault{3, 1000}}; }, Kind::unavailable},
-      {[&gone](FaultySink& sink) { sink.part_faults = {FaultySink::PartFault{3, 1, FaultySink::When::before, gone}}; },
+      {[](FaultySink& sink) {
+         sink.part_faults = {FaultySink::PartFault{3, 1000}};
+       },
+       Kind::unavailable},
+      {[&gone](FaultySink& sink) {
+         sink.part_faults = {FaultySink::PartFault{3, 1, FaultySink::When::before, gone}};
+       },
        Kind::expired},
       {[](FaultySink& sink) { sink.create_failures = 1; }, Kind::unavailable},
       {[](FaultySink& sink) { sink.complete_failures = 1; }, Kind::expired},

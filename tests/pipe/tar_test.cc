@@ -43,7 +43,9 @@ TEST_CASE("tar: a short name is one block, of ustar, with the right sum") {
   CHECK(field(head, 136, 12) == "00000000001");
   CHECK(std::stoul(field(head, 148, 8), nullptr, 8) == sum_of(head));
   CHECK(head[156] == '0');
-  CHECK(head.substr(257, 8) == std::string("ustar\0" "00", 8));
+  CHECK(head.substr(257, 8) == std::string("ustar\0"
+                                           "00",
+                                           8));
   CHECK(field(head, 345, 155).empty());
 }
 
@@ -58,8 +60,8 @@ TEST_CASE("tar: a long name is split at a slash where both pieces fit") {
 }
 
 TEST_CASE("tar: what does not fit stands in a pax record that counts its own length") {
-  const std::vector<std::string> paths = {std::string(101, 'x'), std::string(156, 'd') + "/f", "ü", "d/" + std::string(101, 'f'),
-                                          std::string(85, 'y') + "é"};
+  const std::vector<std::string> paths = {std::string(101, 'x'), std::string(156, 'd') + "/f", "ü",
+                                          "d/" + std::string(101, 'f'), std::string(85, 'y') + "é"};
   for (const std::string& path : paths) {
     CAPTURE(path);
     const std::string head = head_of(path, 5);
@@ -85,7 +87,8 @@ TEST_CASE("tar: a size of eight GiB and more") {
 }
 
 TEST_CASE("tar: padding up to the block, and the end") {
-  for (const auto& [size, pad] : std::vector<std::pair<Bytes, Bytes>>{{0, 0}, {1, 511}, {511, 1}, {512, 0}, {513, 511}}) {
+  for (const auto& [size, pad] :
+       std::vector<std::pair<Bytes, Bytes>>{{0, 0}, {1, 511}, {511, 1}, {512, 0}, {513, 511}}) {
     FileEntry file;
     file.size = size;
     CHECK(Tar().tail(file) == std::string(pad, '\0'));

@@ -90,6 +90,7 @@ TEST_CASE("cgroup: a limit too small to work in gives the least ceiling, a gener
 
 TEST_CASE("cgroup: lines that make no sense are passed over") {
   Machine machine;
-  machine.with("/proc/self/cgroup", "\n:\nnonsense\n0::\n0::relative\n").with("/sys/fs/cgroup/memory.max", "134217728\n");
+  machine.with("/proc/self/cgroup", "\n:\nnonsense\n0::\n0::relative\n")
+      .with("/sys/fs/cgroup/memory.max", "134217728\n");
   CHECK(cgroup_limit(machine.root()) == 128 * MiB);
 }

@@ -8,7 +8,9 @@ using s3::ListingGuard;
 
 namespace {
 
-std::string mark(unsigned number) { return "mark " + std::to_string(number); }
+std::string mark(unsigned number) {
+  return "mark " + std::to_string(number);
+}
 
 }  // namespace
 

@@ -85,11 +85,10 @@ TEST_CASE("location: bucket names follow AWS's rules") {
     CHECK(check_bucket(good).has_value());
   }
   for (const std::string& bad :
-       {std::string(), std::string("ab"), std::string(64, 'a'), std::string("Abc"),
-        std::string("a_b"), std::string("a b"), std::string("a/b"), std::string("-abc"),
-        std::string("abc-"), std::string(".abc"), std::string("abc."), std::string("a..b"),
-        std::string("192.168.5.4"), std::string("999.1.1.1"), std::string("bücher"),
-        std::string("abc\n"), std::string("ab\0c", 4)}) {
+       {std::string(), std::string("ab"), std::string(64, 'a'), std::string("Abc"), std::string("a_b"),
+        std::string("a b"), std::string("a/b"), std::string("-abc"), std::string("abc-"), std::string(".abc"),
+        std::string("abc."), std::string("a..b"), std::string("192.168.5.4"), std::string("999.1.1.1"),
+        std::string("bücher"), std::string("abc\n"), std::string("ab\0c", 4)}) {
     CAPTURE(bad);
     const Result<void> checked = check_bucket(bad);
     REQUIRE_FALSE(checked.has_value());
@@ -108,11 +107,10 @@ TEST_CASE("location: prefixes end with a slash") {
 }
 
 TEST_CASE("location: a wrong prefix is refused") {
-  for (const std::string& bad :
-       {std::string("/"), std::string("/a"), std::string("a//"), std::string("a//b"),
-        std::string("."), std::string("./"), std::string(".."), std::string("../a"),
-        std::string("a/./b"), std::string("a/.."), std::string("a\tb"), std::string("a\x7f"),
-        std::string("a\0b", 3), std::string("a\xff"), std::string(max_prefix_bytes, 'a')}) {
+  for (const std::string& bad : {std::string("/"), std::string("/a"), std::string("a//"), std::string("a//b"),
+                                 std::string("."), std::string("./"), std::string(".."), std::string("../a"),
+                                 std::string("a/./b"), std::string("a/.."), std::string("a\tb"), std::string("a\x7f"),
+                                 std::string("a\0b", 3), std::string("a\xff"), std::string(max_prefix_bytes, 'a')}) {
     CAPTURE(bad);
     const Result<std::string> normal = normalise_prefix(bad);
     REQUIRE_FALSE(normal.has_value());
@@ -122,9 +120,8 @@ TEST_CASE("location: a wrong prefix is refused") {
 
 TEST_CASE("location: harmless repository paths become keys") {
   for (const std::string& good :
-       {std::string("a"), std::string("a/b.bin"), std::string(".gitattributes"),
-        std::string("..a/b../c...d"), std::string("a b+c=d%20"), std::string("a\\b"),
-        std::string("é/日本"), std::string(max_key_bytes, 'a')}) {
+       {std::string("a"), std::string("a/b.bin"), std::string(".gitattributes"), std::string("..a/b../c...d"),
+        std::string("a b+c=d%20"), std::string("a\\b"), std::string("é/日本"), std::string(max_key_bytes, 'a')}) {
     CAPTURE(good);
     CHECK(check_key(good).has_value());
   }
@@ -168,8 +165,8 @@ TEST_CASE("location: regions are checked before they become part of a host") {
   for (const std::string good : {"us-east-1", "auto", "default", "Xx_1"}) {
     CHECK(check_region(good).has_value());
   }
-  for (const std::string& bad : {std::string(), std::string("a.b"), std::string("evil.com/"),
-                                 std::string("a b"), std::string("a\n"), std::string(65, 'a')}) {
+  for (const std::string& bad : {std::string(), std::string("a.b"), std::string("evil.com/"), std::string("a b"),
+                                 std::string("a\n"), std::string(65, 'a')}) {
     CAPTURE(bad);
     REQUIRE_FALSE(check_region(bad).has_value());
     CHECK(check_region(bad).error().kind == Kind::usage);
@@ -181,8 +178,7 @@ TEST_CASE("location: endpoints are read and shown again") {
     std::string text, url, host;
   };
   const Row rows[] = {
-      {"https://objectstore.lon1.civo.com", "https://objectstore.lon1.civo.com",
-       "objectstore.lon1.civo.com"},
+      {"https://objectstore.lon1.civo.com", "https://objectstore.lon1.civo.com", "objectstore.lon1.civo.com"},
       {"http://127.0.0.1:7480/", "http://127.0.0.1:7480", "127.0.0.1"},
       {"HTTPS://Store.Example:443", "https://store.example", "store.example"},
       {"http://h:80", "http://h", "h"},
@@ -280,16 +276,14 @@ TEST_CASE("location: hosts and paths follow the addressing style") {
     std::string url, bucket, host, signing_host, object_path, bucket_path, object_url;
   };
   const Row rows[] = {
-      {"http://store.example:7480", "models", "store.example", "store.example:7480",
-       "/models/a b", "/models", "http://store.example:7480/x"},
-      {"https://store.example", "models", "store.example", "store.example", "/models/a b",
-       "/models", "https://store.example/x"},
+      {"http://store.example:7480", "models", "store.example", "store.example:7480", "/models/a b", "/models",
+       "http://store.example:7480/x"},
+      {"https://store.example", "models", "store.example", "store.example", "/models/a b", "/models",
+       "https://store.example/x"},
       {"https://s3.eu-west-2.amazonaws.com", "models", "models.s3.eu-west-2.amazonaws.com",
-       "models.s3.eu-west-2.amazonaws.com", "/a b", "/",
-       "https://models.s3.eu-west-2.amazonaws.com/x"},
-      {"https://s3.eu-west-2.amazonaws.com", "my.models", "s3.eu-west-2.amazonaws.com",
-       "s3.eu-west-2.amazonaws.com", "/my.models/a b", "/my.models",
-       "https://s3.eu-west-2.amazonaws.com/x"},
+       "models.s3.eu-west-2.amazonaws.com", "/a b", "/", "https://models.s3.eu-west-2.amazonaws.com/x"},
+      {"https://s3.eu-west-2.amazonaws.com", "my.models", "s3.eu-west-2.amazonaws.com", "s3.eu-west-2.amazonaws.com",
+       "/my.models/a b", "/my.models", "https://s3.eu-west-2.amazonaws.com/x"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.url);
@@ -305,8 +299,7 @@ TEST_CASE("location: hosts and paths follow the addressing style") {
 }
 
 TEST_CASE("location: the addressing style can be chosen") {
-  const Location location(endpoint("http://store.example:80"), "models", "r",
-                          Addressing::virtual_host);
+  const Location location(endpoint("http://store.example:80"), "models", "r", Addressing::virtual_host);
   CHECK(location.signing_host() == "models.store.example");
   CHECK(location.path("k") == "/k");
 }

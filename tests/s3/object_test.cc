@@ -16,9 +16,9 @@ TEST_CASE("object: a name is a bucket and a literal key") {
 }
 
 TEST_CASE("object: what names none is refused, without its secrets") {
-  for (const std::string_view text : {"", "bucket/key", "s3://", "s3://bucket", "s3://bucket/", "s3://bucket/a/", "s3://bucket//a",
-                                      "s3://bucket/../a", "s3://B/a", "https://host/bucket/a", "s3:/bucket/a",
-                                      "s3://me:do-not-print-me@bucket/a"}) {
+  for (const std::string_view text :
+       {"", "bucket/key", "s3://", "s3://bucket", "s3://bucket/", "s3://bucket/a/", "s3://bucket//a",
+        "s3://bucket/../a", "s3://B/a", "https://host/bucket/a", "s3:/bucket/a", "s3://me:do-not-print-me@bucket/a"}) {
     CAPTURE(text);
     const Result<ObjectName> name = parse_object_name(text);
     REQUIRE_FALSE(name.has_value());

@@ -13,20 +13,17 @@ namespace {
 constexpr std::string_view declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 
 std::string list(std::string_view inside) {
-  return std::string(declaration) +
-         "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">" +
+  return std::string(declaration) + "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">" +
          std::string(inside) + "</ListBucketResult>";
 }
 
 std::string object(std::string_view key) {
-  return "<Contents><Key>" + std::string(key) +
-         "</Key><Size>3</Size><ETag>&quot;AB01&quot;</ETag></Contents>";
+  return "<Contents><Key>" + std::string(key) + "</Key><Size>3</Size><ETag>&quot;AB01&quot;</ETag></Contents>";
 }
 
 /// One decoded key of a page with this EncodingType element.
 std::string listed_key(std::string_view key, std::string_view encoding) {
-  const auto page = parse_objects(
-      list(std::string(encoding) + "<IsTruncated>false</IsTruncated>" + object(key)));
+  const auto page = parse_objects(list(std::string(encoding) + "<IsTruncated>false</IsTruncated>" + object(key)));
   REQUIRE(page.has_value());
   REQUIRE(page->objects.size() == 1);
   return page->objects[0].key;
@@ -50,8 +47,9 @@ TEST_CASE("xml: the UploadId of Create") {
 }
 
 TEST_CASE("xml: name spaces, comments, CDATA, blanks and a byte order mark do not matter") {
-  const std::string root = "<InitiateMultipartUploadResult><UploadId>u1</UploadId>"
-                           "</InitiateMultipartUploadResult>";
+  const std::string root =
+      "<InitiateMultipartUploadResult><UploadId>u1</UploadId>"
+      "</InitiateMultipartUploadResult>";
   const std::string declared(declaration);
   for (const std::string& body :
        {root, declared + root, "\n \r\n" + declared + root, declared + "\n    \n" + root + "\n",
@@ -71,8 +69,8 @@ TEST_CASE("xml: an answer to Create without an UploadId is refused") {
   for (const std::string body :
        {"", "   ", "<InitiateMultipartUploadResult/>",
         "<InitiateMultipartUploadResult><UploadId> </UploadId></InitiateMultipartUploadResult>",
-        "<InitiateMultipartUploadResult><UploadId>u</UploadId>", "<html><body>hi</body></html>",
-        "not xml", "<a", "<InitiateMultipartUploadResult><UploadId>u</X>"}) {
+        "<InitiateMultipartUploadResult><UploadId>u</UploadId>", "<html><body>hi</body></html>", "not xml", "<a",
+        "<InitiateMultipartUploadResult><UploadId>u</X>"}) {
     CAPTURE(body);
     check_protocol(parse_create(body));
   }
@@ -90,12 +88,14 @@ TEST_CASE("xml: the root of Complete decides") {
   };
   const Row rows[] = {
       {"<CompleteMultipartUploadResult><ETag>&quot;ab-2&quot;</ETag>"
-       "</CompleteMultipartUploadResult>", "\"ab-2\""},
+       "</CompleteMultipartUploadResult>",
+       "\"ab-2\""},
       {"<CompleteMultipartUploadResult><ETag>ab-2</ETag></CompleteMultipartUploadResult>", "ab-2"},
       {"<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>", ""},
       {"<CompleteMultipartUploadResult/>", ""},
       {"  \n" + std::string(declaration) +
-       "   \n  <CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>", "x"},
+           "   \n  <CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>",
+       "x"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.body);
@@ -109,8 +109,8 @@ TEST_CASE("xml: the root of Complete decides") {
 
 TEST_CASE("xml: an Error in the answer to Complete is an error, with or without a code") {
   for (const std::string code : {"<Code>InternalError</Code>", ""}) {
-    const auto answer = parse_complete("   " + std::string(declaration) + "  <Error>" + code +
-                                       "<Message>m</Message></Error>");
+    const auto answer =
+        parse_complete("   " + std::string(declaration) + "  <Error>" + code + "<Message>m</Message></Error>");
     REQUIRE(answer.has_value());
     const ErrorDocument* const error = std::get_if<ErrorDocument>(&*answer);
     REQUIRE(error != nullptr);
@@ -120,22 +120,21 @@ TEST_CASE("xml: an Error in the answer to Complete is an error, with or without 
 }
 
 TEST_CASE("xml: an answer to Complete that is neither is doubt") {
-  for (const std::string body :
-       {"", " \n ", "<CompleteMultipartUploadResult><ETag>", "<?xml version=\"1.0\"?>   ",
-        "<html></html>", "<ListBucketResult/>"}) {
+  for (const std::string body : {"", " \n ", "<CompleteMultipartUploadResult><ETag>", "<?xml version=\"1.0\"?>   ",
+                                 "<html></html>", "<ListBucketResult/>"}) {
     CAPTURE(body);
     check_protocol(parse_complete(body));
   }
 }
 
 TEST_CASE("xml: a page of objects") {
-  const auto page = parse_objects(
-      list("<Name>b</Name><IsTruncated>true</IsTruncated><KeyCount>2</KeyCount>"
-           "<NextContinuationToken>l/ü 1+&amp;%2B</NextContinuationToken>" +
-           object("a/b") +
-           "<Contents><Key>c</Key><LastModified>x</LastModified><Size>5497558138880</Size>"
-           "<StorageClass>S</StorageClass></Contents>"
-           "<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes>"));
+  const auto page =
+      parse_objects(list("<Name>b</Name><IsTruncated>true</IsTruncated><KeyCount>2</KeyCount>"
+                         "<NextContinuationToken>l/ü 1+&amp;%2B</NextContinuationToken>" +
+                         object("a/b") +
+                         "<Contents><Key>c</Key><LastModified>x</LastModified><Size>5497558138880</Size>"
+                         "<StorageClass>S</StorageClass></Contents>"
+                         "<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes>"));
   REQUIRE(page.has_value());
   CHECK(page->is_truncated);
   CHECK(page->next_token == "l/ü 1+&%2B");
@@ -155,10 +154,14 @@ TEST_CASE("xml: keys are percent-decoded only if the store says that it encoded 
     std::string decoded;
   };
   const Row rows[] = {
-      {"a%20b%2Bc", url, "a b+c"},       {"a+b", url, "a b"},
-      {"%C3%BC/%25", url, "ü/%"},        {"a%0Ab", url, "a\nb"},
-      {"a%20b+c", "", "a%20b+c"},        {"ü &lt;&amp;&gt;&#10;", "", "ü <&>\n"},
-      {" ", "", " "},                    {" a ", "", " a "},
+      {"a%20b%2Bc", url, "a b+c"},
+      {"a+b", url, "a b"},
+      {"%C3%BC/%25", url, "ü/%"},
+      {"a%0Ab", url, "a\nb"},
+      {"a%20b+c", "", "a%20b+c"},
+      {"ü &lt;&amp;&gt;&#10;", "", "ü <&>\n"},
+      {" ", "", " "},
+      {" a ", "", " a "},
       {"&#xfc;&apos;&quot;", "", "ü'\""},
   };
   for (const Row& row : rows) {
@@ -177,8 +180,7 @@ TEST_CASE("xml: the empty page") {
 TEST_CASE("xml: an incomplete page of objects is refused") {
   const std::string last = "<IsTruncated>false</IsTruncated>";
   for (const std::string& inside :
-       {std::string(), std::string("<IsTruncated>maybe</IsTruncated>"),
-        std::string("<IsTruncated>true</IsTruncated>"),
+       {std::string(), std::string("<IsTruncated>maybe</IsTruncated>"), std::string("<IsTruncated>true</IsTruncated>"),
         last + "<Contents><Size>1</Size></Contents>", last + "<Contents><Key>a</Key></Contents>",
         last + "<Contents><Key>a</Key><Size>-1</Size></Contents>",
         last + "<Contents><Key>a</Key><Size>99999999999999999999</Size></Contents>",
@@ -238,21 +240,19 @@ TEST_CASE("xml: a page of uploads") {
 
 TEST_CASE("xml: an incomplete page of uploads is refused") {
   for (const std::string inside :
-       {"", "<IsTruncated>true</IsTruncated>",
-        "<IsTruncated>false</IsTruncated><Upload><Key>a</Key></Upload>",
+       {"", "<IsTruncated>true</IsTruncated>", "<IsTruncated>false</IsTruncated><Upload><Key>a</Key></Upload>",
         "<IsTruncated>false</IsTruncated><Upload><UploadId>a</UploadId></Upload>"}) {
     CAPTURE(inside);
-    check_protocol(parse_uploads("<ListMultipartUploadsResult>" + inside +
-                                 "</ListMultipartUploadsResult>"));
+    check_protocol(parse_uploads("<ListMultipartUploadsResult>" + inside + "</ListMultipartUploadsResult>"));
   }
 }
 
 TEST_CASE("xml: an Error document gives what it has") {
-  const auto error = parse_error(
-      std::string(declaration) +
-      "<Error><Code>PermanentRedirect</Code><Message>a &lt;b&gt;</Message>"
-      "<RequestId>tx01</RequestId><Region>eu-west-2</Region>"
-      "<Endpoint>b.s3.eu-west-2.amazonaws.com</Endpoint><Header>If-None-Match</Header></Error>");
+  const auto error =
+      parse_error(std::string(declaration) +
+                  "<Error><Code>PermanentRedirect</Code><Message>a &lt;b&gt;</Message>"
+                  "<RequestId>tx01</RequestId><Region>eu-west-2</Region>"
+                  "<Endpoint>b.s3.eu-west-2.amazonaws.com</Endpoint><Header>If-None-Match</Header></Error>");
   REQUIRE(error.has_value());
   CHECK(error->code == "PermanentRedirect");
   CHECK(error->message == "a <b>");
@@ -267,16 +267,15 @@ TEST_CASE("xml: an Error document gives what it has") {
 
 TEST_CASE("xml: what is not an Error document gives nothing") {
   for (const std::string body :
-       {"", "  ", "<html><head><title>502</title></head></html>", "<!DOCTYPE html><html></html>",
-        "Bad Gateway", "{\"error\":1}", "<ListBucketResult/>", "<Error><Code>x", "<Errors/>"}) {
+       {"", "  ", "<html><head><title>502</title></head></html>", "<!DOCTYPE html><html></html>", "Bad Gateway",
+        "{\"error\":1}", "<ListBucketResult/>", "<Error><Code>x", "<Errors/>"}) {
     CAPTURE(body);
     CHECK_FALSE(parse_error(body).has_value());
   }
 }
 
 TEST_CASE("xml: document type declarations define nothing") {
-  const auto error = parse_error(
-      "<!DOCTYPE x [<!ENTITY e \"boom\">]><Error><Code>&e;</Code></Error>");
+  const auto error = parse_error("<!DOCTYPE x [<!ENTITY e \"boom\">]><Error><Code>&e;</Code></Error>");
   if (error) CHECK(error->code == "&e;");
 }
 

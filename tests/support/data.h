@@ -33,8 +33,7 @@ inline ContentHash hash_of(HashKind kind, std::string_view content) {
   return hash;
 }
 
-inline FileEntry entry_of(std::string path, std::string_view content,
-                          HashKind kind = HashKind::sha256) {
+inline FileEntry entry_of(std::string path, std::string_view content, HashKind kind = HashKind::sha256) {
   return FileEntry{std::move(path), content.size(), hash_of(kind, content)};
 }
 
@@ -47,7 +46,8 @@ inline std::vector<std::byte> digest_of(DigestKind kind, std::string_view conten
 /// By OpenSSL, which the product does not use for this.
 inline std::vector<std::byte> md5_of(std::string_view content) {
   std::vector<std::byte> value(16);
-  EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(value.data()), nullptr, EVP_md5(), nullptr);
+  EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(value.data()), nullptr, EVP_md5(),
+             nullptr);
   return value;
 }
 

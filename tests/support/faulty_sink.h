@@ -45,8 +45,8 @@ class FaultySink final : public Sink {
     co_return id;
   }
 
-  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id,
-                                     unsigned number, Outlet& bytes, CancelToken cancel) override {
+  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
+                                     Outlet& bytes, CancelToken cancel) override {
     on_event("put_part");
     PartFault* const fault = fault_for(number);
     if (fault != nullptr) --fault->times;
@@ -64,7 +64,8 @@ class FaultySink final : public Sink {
     co_return receipt;
   }
 
-  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
+  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id,
+                                            CancelToken cancel) override {
     on_event("parts");
     if (spend(parts_failures)) co_return parts_error;
     Result<std::vector<HeldPart>> held = co_await inner_.parts(file, upload_id, cancel);
@@ -72,27 +73,23 @@ class FaultySink final : public Sink {
   }
 
   Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
-                                     const std::vector<PartReceipt>& parts,
-                                     const std::string& expected_etag,
+                                     const std::vector<PartReceipt>& parts, const std::string& expected_etag,
                                      CancelToken cancel) override {
     on_event("complete");
     if (spend(complete_failures)) co_return complete_error;
-    Result<std::string> etag =
-        co_await inner_.complete(file, upload_id, parts, expected_etag, cancel);
+    Result<std::string> etag = co_await inner_.complete(file, upload_id, parts, expected_etag, cancel);
     on_event("completed");
     co_return etag;
   }
 
-  Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id,
-                           CancelToken cancel) override {
+  Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
     on_event("abort");
     if (spend(abort_failures)) co_return Error(Kind::timeout, "no answer");
     Result<void> aborted = co_await inner_.abort(file, upload_id, cancel);
     co_return aborted;
   }
 
-  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes,
-                                       const std::vector<std::byte>& md5,
+  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
                                        CancelToken cancel) override {
     on_event("put_object");
     if (spend(put_object_failures)) co_return put_object_error;

@@ -31,11 +31,9 @@ class FaultySource final : public Source {
   std::optional<Flip> flip;
   std::optional<Break> breaking;
 
-  Task<Result<void>> stream(const FileEntry& file, ByteRange range, Inlet& inlet,
-                            CancelToken cancel) override {
+  Task<Result<void>> stream(const FileEntry& file, ByteRange range, Inlet& inlet, CancelToken cancel) override {
     const auto concerns = [&file, range](const auto& fault) {
-      return fault && fault->path == file.path && fault->offset >= range.begin &&
-             fault->offset < range.end;
+      return fault && fault->path == file.path && fault->offset >= range.begin && fault->offset < range.end;
     };
     FaultyInlet between(inlet, range.begin);
     if (concerns(flip)) {

@@ -28,8 +28,8 @@ class MemorySink final : public Sink {
     co_return id;
   }
 
-  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id,
-                                     unsigned number, Outlet& bytes, CancelToken cancel) override {
+  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
+                                     Outlet& bytes, CancelToken cancel) override {
     ++under_way_;
     most_under_way = std::max(most_under_way, under_way_);
     Result<std::string> body = co_await receive(bytes, cancel);
@@ -49,7 +49,8 @@ class MemorySink final : public Sink {
     co_return receipt;
   }
 
-  Task<Result<std::vector<HeldPart>>> parts(const FileEntry&, const std::string& upload_id, CancelToken cancel) override {
+  Task<Result<std::vector<HeldPart>>> parts(const FileEntry&, const std::string& upload_id,
+                                            CancelToken cancel) override {
     co_await weather_.pass(cancel);
     if (cancel.cancelled()) co_return cancel.error();
     const auto upload = uploads.find(upload_id);
@@ -66,8 +67,7 @@ class MemorySink final : public Sink {
   }
 
   Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
-                                     const std::vector<PartReceipt>& parts,
-                                     const std::string& expected_etag,
+                                     const std::vector<PartReceipt>& parts, const std::string& expected_etag,
                                      CancelToken cancel) override {
     co_await weather_.pass(cancel);
     if (cancel.cancelled()) co_return cancel.error();
@@ -78,8 +78,7 @@ class MemorySink final : public Sink {
     unsigned last = 0;
     for (const PartReceipt& part : parts) {
       const auto stored = upload->second.parts.find(part.number);
-      if (part.number <= last || stored == upload->second.parts.end())
-        co_return Error(Kind::expired, "InvalidPart");
+      if (part.number <= last || stored == upload->second.parts.end()) co_return Error(Kind::expired, "InvalidPart");
       last = part.number;
       const std::vector<std::byte> md5 = md5_of(stored->second);
       if (part.etag != '"' + to_hex(md5) + '"') co_return Error(Kind::expired, "InvalidPart");
@@ -87,22 +86,19 @@ class MemorySink final : public Sink {
       content += stored->second;
     }
     const std::string etag = to_hex(ByteView(md5_of(all))) + "-" + std::to_string(parts.size());
-    if (!expected_etag.empty() && expected_etag != etag)
-      wrong.push_back(file.path + ": another ETag");
+    if (!expected_etag.empty() && expected_etag != etag) wrong.push_back(file.path + ": another ETag");
     uploads.erase(upload);
     show(file, std::move(content));
     co_return etag;
   }
 
-  Task<Result<void>> abort(const FileEntry&, const std::string& upload_id,
-                           CancelToken cancel) override {
+  Task<Result<void>> abort(const FileEntry&, const std::string& upload_id, CancelToken cancel) override {
     co_await weather_.pass(cancel);
     uploads.erase(upload_id);
     co_return Result<void>();
   }
 
-  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes,
-                                       const std::vector<std::byte>& md5,
+  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
                                        CancelToken cancel) override {
     Result<std::string> body = co_await receive(bytes, cancel);
     co_await reactor_.sleep(answer_delay, cancel);
@@ -141,11 +137,9 @@ class MemorySink final : public Sink {
     std::string buffer(16, '\0');
     while (body.size() < bytes.length()) {
       if (cancel.cancelled()) co_return cancel.error();
-      const std::span<std::byte> room(reinterpret_cast<std::byte*>(buffer.data()),
-                                      weather_.draw(1, buffer.size()));
+      const std::span<std::byte> room(reinterpret_cast<std::byte*>(buffer.data()), weather_.draw(1, buffer.size()));
       const Outlet::Give give = bytes.give(room);
-      if (give.kind == Outlet::Give::Kind::stop)
-        co_return Error(Kind::cancelled, "the body has stopped");
+      if (give.kind == Outlet::Give::Kind::stop) co_return Error(Kind::cancelled, "the body has stopped");
       if (give.kind == Outlet::Give::Kind::wait) {
         co_await bell.rung.wait(cancel);
         continue;

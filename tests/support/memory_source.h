@@ -17,8 +17,7 @@ class MemorySource final : public Source {
 
   void add(const std::string& path, std::string content) { files_[path] = std::move(content); }
 
-  Task<Result<void>> stream(const FileEntry& file, ByteRange range, Inlet& inlet,
-                            CancelToken cancel) override {
+  Task<Result<void>> stream(const FileEntry& file, ByteRange range, Inlet& inlet, CancelToken cancel) override {
     streams.emplace_back(file.path, range);
     ++open_;
     most_open = std::max(most_open, open_);
@@ -39,15 +38,13 @@ class MemorySource final : public Source {
   unsigned open() const { return open_; }
 
  private:
-  Task<Result<void>> send(const std::string& content, ByteRange range, Inlet& inlet, Bell& bell,
-                          CancelToken cancel) {
+  Task<Result<void>> send(const std::string& content, ByteRange range, Inlet& inlet, Bell& bell, CancelToken cancel) {
     Bytes at = range.begin;
     while (at < range.end) {
       if (cancel.cancelled()) co_return cancel.error();
       const Bytes count = std::min(weather_.draw(1, longest_chunk), range.end - at);
       const Inlet::Take taken = inlet.take(as_view(content).subspan(at, count));
-      if (taken == Inlet::Take::refused)
-        co_return Error(Kind::protocol, "more bytes than were asked for");
+      if (taken == Inlet::Take::refused) co_return Error(Kind::protocol, "more bytes than were asked for");
       if (taken == Inlet::Take::wait) {
         co_await bell.rung.wait(cancel);
         continue;

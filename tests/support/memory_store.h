@@ -13,8 +13,7 @@ namespace hfpour::testing {
 /// Small objects in memory. Loop thread.
 class MemoryStore final : public Store {
  public:
-  Task<Result<std::optional<std::string>>> get(std::string_view name, Bytes limit,
-                                               CancelToken cancel) override {
+  Task<Result<std::optional<std::string>>> get(std::string_view name, Bytes limit, CancelToken cancel) override {
     calls.push_back("get " + std::string(name));
     co_await Yield();
     if (cancel.cancelled()) co_return cancel.error();

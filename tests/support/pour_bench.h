@@ -26,9 +26,7 @@ struct NotedFile {
 
 class NotedRecords final : public Records {
  public:
-  void stored(const FileEntry& file, StoredFile facts) override {
-    files.push_back(NotedFile{file, std::move(facts)});
-  }
+  void stored(const FileEntry& file, StoredFile facts) override { files.push_back(NotedFile{file, std::move(facts)}); }
   void advanced() override { ++advances; }
   unsigned advances = 0;
   std::vector<NotedFile> files;
@@ -38,9 +36,7 @@ class NotedObserver final : public Observer {
  public:
   void planned(const PlanFacts&) override {}
   void file_done(const FileFacts& file) override { done.push_back(file); }
-  void file_failed(std::string_view path, const Error& error) override {
-    failed.emplace_back(path, error);
-  }
+  void file_failed(std::string_view path, const Error& error) override { failed.emplace_back(path, error); }
   void retrying(const RetryFacts& retry) override { retries.push_back(retry); }
   bool tracing() const override { return false; }
   void trace(std::string_view) override {}
@@ -66,8 +62,7 @@ class PourBench {
   }
 
   /// A file that the source has and the job is to pour.
-  const FileEntry& add(const std::string& path, const std::string& content,
-                       HashKind kind = HashKind::sha256) {
+  const FileEntry& add(const std::string& path, const std::string& content, HashKind kind = HashKind::sha256) {
     memory_source.add(path, content);
     entries.push_back(std::make_unique<FileEntry>(entry_of(path, content, kind)));
     contents.push_back(content);
@@ -96,8 +91,8 @@ class PourBench {
     return done;
   }
 
-  /// What must hold after every job, however it ended: nothing is left open that a later one could not go on with, nothing
-  /// wrong was seen.
+  /// What must hold after every job, however it ended: nothing is left open that a later one could not go on with,
+  /// nothing wrong was seen.
   bool tidy() const {
     std::set<std::string> open;
     std::set<std::string> claimed;
@@ -126,7 +121,8 @@ class PourBench {
   Random random;
   HashWorkers hashers;
   Pace pace{64, observer, progress};
-  Services services{loop.reactor, hashers, source, sink, records, observer, progress, random, pace, true, RetryPolicy()};
+  Services services{loop.reactor, hashers, source, sink, records,      observer,
+                    progress,     random,  pace,   true, RetryPolicy()};
   std::vector<std::unique_ptr<FileEntry>> entries;
   std::vector<std::string> contents;
   std::vector<UnfinishedFile> left;    ///< what the last job left for another one

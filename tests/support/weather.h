@@ -16,8 +16,7 @@ class Weather {
 
   /// Somewhere in `[least, most]`.
   std::uint64_t draw(std::uint64_t least, std::uint64_t most) {
-    return least +
-           static_cast<std::uint64_t>(random_.fraction() * static_cast<double>(most - least + 1));
+    return least + static_cast<std::uint64_t>(random_.fraction() * static_cast<double>(most - least + 1));
   }
 
   /// Goes on at once, a little later, or some milliseconds later.

@@ -10,13 +10,11 @@ using namespace hfpour::testing;
 
 namespace {
 
-Result<std::vector<const FileEntry*>> adopt(PourBench& bench, unsigned lanes,
-                                            CancelToken cancel = CancelToken()) {
+Result<std::vector<const FileEntry*>> adopt(PourBench& bench, unsigned lanes, CancelToken cancel = CancelToken()) {
   const Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, 40);
   REQUIRE(pool);
   std::vector<Candidate> candidates;
-  for (const auto& entry : bench.entries)
-    candidates.push_back(Candidate{entry.get(), "listed " + entry->path});
+  for (const auto& entry : bench.entries) candidates.push_back(Candidate{entry.get(), "listed " + entry->path});
   Adoption adoption(bench.services, std::move(candidates), 16, **pool);
   return bench.loop.run(adoption.run(cancel));
 }
@@ -28,8 +26,7 @@ TEST_CASE(
     "left") {
   PourBench bench;
   for (unsigned i = 0; i < 12; ++i) {
-    bench.add("f" + std::to_string(i), pattern(5 + 20 * i, i),
-              i % 2 == 0 ? HashKind::sha256 : HashKind::git_blob);
+    bench.add("f" + std::to_string(i), pattern(5 + 20 * i, i), i % 2 == 0 ? HashKind::sha256 : HashKind::git_blob);
   }
   bench.source.flip = FaultySource::Flip{"f3", 60};
   bench.source.breaking = FaultySource::Break{"f7", 100, Error(Kind::not_found, "HTTP 404")};

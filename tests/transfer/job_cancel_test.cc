@@ -126,24 +126,18 @@ TEST_CASE("job: cancelled before it begins, it asks for nothing") {
   CHECK(bench.memory_sink.created == 0);
 }
 
-TEST_CASE(
-    "job: any mixture of faults ends with the files whole or the job failed, never in between") {
+TEST_CASE("job: any mixture of faults ends with the files whole or the job failed, never in between") {
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     CAPTURE(seed);
     PourBench bench(seed);
     Random random(seed);
-    const auto draw = [&random](unsigned most) {
-      return static_cast<unsigned>(random.fraction() * (most + 1));
-    };
+    const auto draw = [&random](unsigned most) { return static_cast<unsigned>(random.fraction() * (most + 1)); };
     for (unsigned i = 0; i < 1 + draw(6); ++i) {
-      bench.add("f" + std::to_string(i), pattern(draw(400), i),
-                draw(1) == 0 ? HashKind::sha256 : HashKind::git_blob);
+      bench.add("f" + std::to_string(i), pattern(draw(400), i), draw(1) == 0 ? HashKind::sha256 : HashKind::git_blob);
     }
-    const Kind kinds[] = {Kind::unavailable, Kind::network, Kind::throttled, Kind::protocol,
-                          Kind::expired};
+    const Kind kinds[] = {Kind::unavailable, Kind::network, Kind::throttled, Kind::protocol, Kind::expired};
     for (unsigned i = 0; i < draw(4); ++i) {
-      bench.sink.part_faults.push_back(FaultySink::PartFault{draw(9), draw(2),
-                                                             static_cast<FaultySink::When>(draw(2)),
+      bench.sink.part_faults.push_back(FaultySink::PartFault{draw(9), draw(2), static_cast<FaultySink::When>(draw(2)),
                                                              Error(kinds[draw(4)], "trouble")});
     }
     bench.sink.wrong_etags = draw(1);

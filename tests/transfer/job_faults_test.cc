@@ -28,8 +28,7 @@ TEST_CASE("job: a part that fails before, midway or after its body is fetched ag
         CAPTURE(lanes);
         PourBench bench(number * 3 + lanes);
         bench.add("large", pattern(16 * 12 + 3));
-        bench.sink.part_faults = {
-            FaultySink::PartFault{number, 2, when, Error(Kind::unavailable, "HTTP 503")}};
+        bench.sink.part_faults = {FaultySink::PartFault{number, 2, when, Error(Kind::unavailable, "HTTP 503")}};
         const Result<void> poured = bench.pour(lanes, 48, 16);
         CHECK(poured.has_value());
         CHECK(bench.all_there());
@@ -46,8 +45,7 @@ TEST_CASE("job: a part that fails before, midway or after its body is fetched ag
 TEST_CASE("job: a store that fails all parts for a while is outlasted") {
   PourBench bench;
   bench.add("large", pattern(16 * 8));
-  bench.sink.part_faults = {
-      FaultySink::PartFault{0, 4, When::midway, Error(Kind::throttled, "SlowDown")}};
+  bench.sink.part_faults = {FaultySink::PartFault{0, 4, When::midway, Error(Kind::throttled, "SlowDown")}};
   const Result<void> poured = bench.pour(2, 32, 16);
   CHECK(poured.has_value());
   CHECK(bench.all_there());
@@ -72,8 +70,7 @@ TEST_CASE("job: a part that never gets through ends the job, and the others are 
     CAPTURE(lanes);
     PourBench bench;
     bench.add("large", pattern(16 * 20));
-    bench.sink.part_faults = {
-        FaultySink::PartFault{5, 1000, When::after, Error(Kind::unavailable, "HTTP 503")}};
+    bench.sink.part_faults = {FaultySink::PartFault{5, 1000, When::after, Error(Kind::unavailable, "HTTP 503")}};
     const Result<void> poured = bench.pour(lanes, 32, 16);
     REQUIRE_FALSE(poured.has_value());
     CHECK(poured.error().kind == Kind::unavailable);
@@ -171,8 +168,7 @@ TEST_CASE("job: a file whose bytes stay wrong never appears, the others do") {
     REQUIRE_FALSE(poured.has_value());
     CHECK(poured.error().kind == Kind::integrity);
     CHECK(poured.error().sentence.find(promised) != std::string::npos);
-    CHECK(poured.error().sentence.find(to_hex(hash_of(HashKind::sha256, flipped))) !=
-          std::string::npos);
+    CHECK(poured.error().sentence.find(to_hex(hash_of(HashKind::sha256, flipped))) != std::string::npos);
     CHECK(bench.memory_sink.objects.size() == 6);
     CHECK_FALSE(bench.memory_sink.objects.contains("wrong"));
     CHECK(bench.records.files.size() == 6);
@@ -190,8 +186,7 @@ TEST_CASE("job: bytes that differ when they are fetched again are noticed") {
     CAPTURE(seed);
     PourBench bench(seed);
     bench.add("large", pattern(16 * 6));
-    bench.sink.part_faults = {
-        FaultySink::PartFault{3, 1, When::after, Error(Kind::network, "broken pipe")}};
+    bench.sink.part_faults = {FaultySink::PartFault{3, 1, When::after, Error(Kind::network, "broken pipe")}};
     bench.source.flip = FaultySource::Flip{"large", 40, 2, 2};
     const Result<void> poured = bench.pour(1, 64, 16);
     CHECK(poured.has_value());
@@ -200,8 +195,7 @@ TEST_CASE("job: bytes that differ when they are fetched again are noticed") {
     CHECK(bench.memory_sink.created == 2);
     REQUIRE(bench.observer.retries.size() == 2);
     CHECK(bench.observer.retries[1].error.kind == Kind::integrity);
-    CHECK(bench.observer.retries[1].error.sentence.find("other bytes came the second time") !=
-          std::string::npos);
+    CHECK(bench.observer.retries[1].error.sentence.find("other bytes came the second time") != std::string::npos);
   }
 }
 
@@ -210,8 +204,7 @@ TEST_CASE("job: a source that is broken for good ends the job and leaves no uplo
     PourBench bench;
     bench.add("large", pattern(16 * 20));
     bench.add("other", pattern(16 * 20, 5));
-    bench.source.breaking =
-        FaultySource::Break{"large", 100, Error(Kind::network, "connection reset")};
+    bench.source.breaking = FaultySource::Break{"large", 100, Error(Kind::network, "connection reset")};
     const Result<void> poured = bench.pour(lanes, 32, 16);
     REQUIRE_FALSE(poured.has_value());
     CHECK(poured.error().kind == Kind::network);

@@ -108,8 +108,7 @@ TEST_CASE("job: no name is visible before its bytes have been proven") {
     // Whatever is visible is recorded or about to be, and whole.
     unproven += static_cast<unsigned>(bench.memory_sink.wrong.size());
     for (const auto& [path, content] : bench.memory_sink.objects) {
-      const auto entry =
-          std::ranges::find_if(bench.entries, [&p = path](const auto& e) { return e->path == p; });
+      const auto entry = std::ranges::find_if(bench.entries, [&p = path](const auto& e) { return e->path == p; });
       if (!(hash_of(HashKind::sha256, content) == (*entry)->hash)) ++unproven;
     }
   };

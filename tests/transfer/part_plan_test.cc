@@ -52,8 +52,8 @@ TEST_CASE("part plan: the table") {
 }
 
 TEST_CASE("part plan: what no number of parts can hold is refused") {
-  for (const Bytes size : {largest + 1, 2 * largest, std::numeric_limits<Bytes>::max() - 1,
-                           std::numeric_limits<Bytes>::max()}) {
+  for (const Bytes size :
+       {largest + 1, 2 * largest, std::numeric_limits<Bytes>::max() - 1, std::numeric_limits<Bytes>::max()}) {
     CAPTURE(size);
     const auto plan = plan_parts(size, 16 * MiB, s3);
     REQUIRE_FALSE(plan);

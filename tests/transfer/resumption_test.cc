@@ -27,7 +27,8 @@ void check_whole(const PourBench& bench) {
 /// Stops the job when so many parts were answered.
 void stop_after(PourBench& bench, CancelSource& stop, unsigned answers) {
   bench.sink.on_event = [&stop, answers](const char* name) mutable {
-    if (std::string_view(name) == "put_part answered" && --answers == 0) stop.cancel(Error(Kind::cancelled, "interrupted"));
+    if (std::string_view(name) == "put_part answered" && --answers == 0)
+      stop.cancel(Error(Kind::cancelled, "interrupted"));
   };
 }
 

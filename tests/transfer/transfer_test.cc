@@ -33,29 +33,26 @@ class SpoilingSink final : public Sink {
   Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) override {
     return inner_.create(file, cancel);
   }
-  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id,
-                                     unsigned number, Outlet& bytes, CancelToken cancel) override {
-    while (lane_.ring.position(Ring::Reader::hash) < file.size)
-      co_await reactor_.sleep(Millis(1), cancel);
+  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
+                                     Outlet& bytes, CancelToken cancel) override {
+    while (lane_.ring.position(Ring::Reader::hash) < file.size) co_await reactor_.sleep(Millis(1), cancel);
     storage_[5] ^= std::byte(1);
     Result<PartReceipt> receipt = co_await inner_.put_part(file, upload_id, number, bytes, cancel);
     co_return receipt;
   }
-  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
+  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id,
+                                            CancelToken cancel) override {
     return inner_.parts(file, upload_id, cancel);
   }
   Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
-                                     const std::vector<PartReceipt>& parts,
-                                     const std::string& expected_etag,
+                                     const std::vector<PartReceipt>& parts, const std::string& expected_etag,
                                      CancelToken cancel) override {
     return inner_.complete(file, upload_id, parts, expected_etag, cancel);
   }
-  Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id,
-                           CancelToken cancel) override {
+  Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
     return inner_.abort(file, upload_id, cancel);
   }
-  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes,
-                                       const std::vector<std::byte>& md5,
+  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
                                        CancelToken cancel) override {
     return inner_.put_object(file, bytes, md5, cancel);
   }
@@ -69,18 +66,15 @@ class SpoilingSink final : public Sink {
 
 }  // namespace
 
-TEST_CASE(
-    "transfer: memory that gives out other bytes than were put in is caught without any MD5") {
+TEST_CASE("transfer: memory that gives out other bytes than were put in is caught without any MD5") {
   PourBench bench;
   const FileEntry& file = bench.add("large", pattern(32));
   std::string memory(64, '\0');
-  const std::span<std::byte> storage =
-      std::as_writable_bytes(std::span(memory.data(), memory.size()));
+  const std::span<std::byte> storage = std::as_writable_bytes(std::span(memory.data(), memory.size()));
   Lane lane(storage);
   SpoilingSink sink(bench.sink, bench.loop.reactor, lane, storage);
-  Services services{
-      bench.loop.reactor, bench.hashers, bench.source, sink,  bench.records, bench.observer,
-      bench.progress,     bench.random,  bench.pace,   false, bench.services.patience};
+  Services services{bench.loop.reactor, bench.hashers, bench.source, sink,  bench.records,          bench.observer,
+                    bench.progress,     bench.random,  bench.pace,   false, bench.services.patience};
   Transfer transfer(services, file, PartPlan{32, 32});
   const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, 32, CancelToken()));
   REQUIRE_FALSE(stored.has_value());
@@ -97,8 +91,7 @@ TEST_CASE("transfer: both readers have passed all bytes at the end") {
   std::string memory(40, '\0');
   Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
   Transfer transfer(bench.services, file, PartPlan{file.size, 16});
-  const Result<StoredFile> stored =
-      bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
+  const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
   REQUIRE(stored.has_value());
   CHECK(lane.ring.free() == lane.ring.capacity());
   CHECK(lane.ring.written() == file.size);
@@ -116,8 +109,7 @@ TEST_CASE("transfer: wrong bytes are uploaded and yet never completed") {
   std::string memory(40, '\0');
   Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
   Transfer transfer(bench.services, file, PartPlan{file.size, 16});
-  const Result<StoredFile> stored =
-      bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
+  const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
   REQUIRE_FALSE(stored.has_value());
   CHECK(stored.error().kind == Kind::integrity);
   CHECK(bench.memory_sink.stored_parts == 5);
