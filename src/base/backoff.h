@@ -16,8 +16,8 @@ struct RetryPolicy {
   unsigned least_attempts = 3;  ///< so many at least, however long they take
   Millis first{500};
   Millis cap{30'000};
-  Millis longest_wish{
-      600'000};  ///< a longer pause that the other side asks for ends the attempts; the Hub's window is 300 s
+  /// A longer pause that the other side asks for ends the attempts; the Hub's window is 300 s.
+  Millis longest_wish{600'000};
 };
 
 /// Turns failures into delays, or into "stop". Counts only failures since the last progress: a 100 GB file may meet any

@@ -75,7 +75,7 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
       }
       co_return answer;
     }
-    Error error = to_error(call.operation, *answer);
+    Error error = to_error(call.operation, *answer).at(location_.signing_host());
     const Remedy remedy = remedy_for(*answer, server_time());
     if (!mend(remedy, *answer, used)) co_return error;
     if (!mended && (outlet == nullptr || outlet->rewind())) {
@@ -99,7 +99,7 @@ Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, Can
       inlet, [&accept](const http::Response& answer) { return answer.status == 206 && (!accept || accept(answer)); });
   Result<http::Response> answer = co_await exchange.run(cancel);
   if (!answer || answer->status == 206) co_return answer;
-  Error error = to_error(call.operation, *answer);
+  Error error = to_error(call.operation, *answer).at(location_.signing_host());
   // Whoever wants the bytes asks again, and is signed rightly then.
   if (mend(remedy_for(*answer, server_time()), *answer, used)) error.kind = Kind::unavailable;
   co_return error;

@@ -7,6 +7,10 @@ import pytest
 from support import Hub, Pourer, Store
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "row(name, ...): rows of tests/lint/fault_rows.json that the test proves")
+
+
 @pytest.fixture(scope="session")
 def binary():
     path = os.environ.get("HFPOUR_BINARY")

@@ -106,6 +106,7 @@ def test_region_and_address_of_a_profile(places, store, pour, tmp_path):
 
 
 @pytest.mark.parametrize("source", [*ISSUERS, "files"])
+@pytest.mark.row("s3 4.11.7", "s3 8.11")
 def test_keys_that_expire_in_the_middle_are_renewed_once_for_all_lanes(places, hub, store, pour, tmp_path, source):
     hub.repo("me/model", {f"{n}.bin": data(PART + 5, n) for n in range(6)}, {"lfs": ["*.bin"]})
     accept(store, A, B)
@@ -143,6 +144,7 @@ def test_keys_are_renewed_before_they_expire(places, store, pour, tmp_path, sour
     assert store.counters()["auth_failures"] == {}
 
 
+@pytest.mark.row("s3 4.11.7")
 def test_keys_that_cannot_be_renewed_end_the_run_in_the_end(places, store, pour, tmp_path):
     accept(store, A)
     store.fault("stall", op="UploadPart", at="start", then="continue")

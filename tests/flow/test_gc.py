@@ -64,6 +64,7 @@ def test_a_dry_run_changes_nothing(s3, store, pipe):
     assert store.counters()["requests"].get("AbortMultipartUpload", 0) == before
 
 
+@pytest.mark.row("s3 4.5.5")
 def test_more_than_a_page_of_them(s3, store, pipe):
     for number in range(1005):
         leave_open(s3, store, f"m/{number:04d}", 99 * HOUR)

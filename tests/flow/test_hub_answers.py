@@ -50,6 +50,7 @@ def check_token_stayed_home(hub):
 
 @pytest.mark.parametrize("level", [(), TRACE], ids=["plain", "trace"])
 @pytest.mark.parametrize("name", REFUSALS)
+@pytest.mark.row("hub F.11.26", "hub F.11.27", "hub F.11.30")
 def test_a_refusal_has_its_own_sentence_and_status(hub, store, pour, name, level):
     about, token, source, status, words = REFUSALS[name]
     if about is not None:
@@ -92,6 +93,7 @@ def test_a_revoked_token_is_named(hub, store, pour, about):
     assert hub.requests() <= 2, hub.counters()["requests"]
 
 
+@pytest.mark.row("hub F.11.30")
 def test_a_repository_that_is_disabled_while_it_is_poured(hub, store, pour):
     """The listing still came; each file is refused."""
     hub.repo("me/model", MODEL, LFS)
@@ -106,6 +108,7 @@ def test_a_repository_that_is_disabled_while_it_is_poured(hub, store, pour):
 
 
 @pytest.mark.parametrize("fields, token", [(["lfs.oid"], None), (["lfs.oid"], "hf_user"), (["xetHash", "lfs.oid"], None)])
+@pytest.mark.row("hub F.11.32")
 def test_hashes_in_stars_are_a_closed_door(hub, store, pour, fields, token):
     hub.repo("me/model", MODEL, LFS)
     hub.fault("starred", fields=fields, count=-1)
@@ -192,6 +195,7 @@ def test_a_token_file_that_is_missing_is_remarked(hub, store, pour):
 # Where the Hub sends us.
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve"])
+@pytest.mark.row("hub F.11.25")
 def test_the_token_never_follows_to_a_foreign_origin(hub, store, pour, route):
     """The stand-in's CDN is another origin than its Hub, and it counts every Authorization."""
     hub.repo("me/model", MODEL, PRIVATE)
@@ -218,6 +222,7 @@ def test_odd_redirects_lead_nowhere(hub, store, pour, location):
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve"])
 @pytest.mark.parametrize("hops", [1, 3])
+@pytest.mark.row("hub F.11.23")
 def test_redirects_inside_the_hub_are_followed(hub, store, pour, route, hops):
     hub.repo("me/model", MODEL, PRIVATE)
     hub.fault("redirect", route=route, count=hops)
@@ -228,6 +233,7 @@ def test_redirects_inside_the_hub_are_followed(hub, store, pour, route, hops):
 
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve"])
+@pytest.mark.row("hub F.11.23")
 def test_redirects_in_a_circle_end(hub, store, pour, route):
     hub.repo("me/model", {"weights.safetensors": MODEL["weights.safetensors"]}, LFS)
     hub.fault("redirect", route=route, count=-1)
@@ -246,6 +252,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.row("hub F.11.23")
 def test_a_renamed_repository_keeps_the_place_of_its_old_name(hub, store, pour, name):
     """README: "keeps the place of the name you asked for"."""
     old, new = NAMES[name]
@@ -261,6 +268,7 @@ def test_a_renamed_repository_keeps_the_place_of_its_old_name(hub, store, pour, 
     assert pour("hf://" + old, DESTINATION).exit == 0 and hub.requests() == 0
 
 
+@pytest.mark.row("hub F.11.24")
 def test_a_repository_in_the_wrong_case_is_found(hub, store, pour):
     hub.repo("me/model", MODEL, LFS)
     result = pour("hf://Me/MODEL", DESTINATION)
@@ -270,6 +278,7 @@ def test_a_repository_in_the_wrong_case_is_found(hub, store, pour):
     assert pour("hf://Me/MODEL", DESTINATION).exit == 0 and hub.requests() == 0
 
 
+@pytest.mark.row("hub F.11.24")
 def test_a_file_that_moved_to_another_name_is_followed(hub, store, pour):
     """The listing came under one name; files answer with 307 to another spelling, and that with 307 to the right one."""
     hub.repo("me/model", MODEL, PRIVATE)

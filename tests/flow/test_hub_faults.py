@@ -52,6 +52,7 @@ def check_nothing_there(store, but=()):
     assert store.uploads() == []
 
 
+@pytest.mark.row("hub F.11.13", "hub F.11.14", "hub F.11.28")
 def test_a_good_day_costs_one_resolve_per_file(model, store, pour):
     result = pour_model(pour)
     assert result.exit == 0, result.stderr
@@ -65,6 +66,7 @@ def test_a_good_day_costs_one_resolve_per_file(model, store, pour):
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve", "cache"])
 @pytest.mark.parametrize("mode, how", TRANSIENT, ids=name_of)
+@pytest.mark.row("hub F.11.1", "hub F.11.2", "hub F.11.3", "hub F.11.4", "hub F.11.5", "hub F.11.6")
 def test_trouble_that_passes(model, store, pour, route, mode, how):
     path = {"resolve": "one.safetensors", "cache": "nested/notes.txt"}.get(route, "*")
     model.fault(mode, route=route, path=path, **how)
@@ -77,6 +79,7 @@ def test_trouble_that_passes(model, store, pour, route, mode, how):
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve"])
 @pytest.mark.parametrize("mode, how", [("rate_limited", {"t": 2}), ("retry_after", {"seconds": 2})], ids=name_of)
+@pytest.mark.row("hub F.11.1", "hub F.11.2")
 def test_the_wait_that_is_asked_for_is_kept(model, store, pour, route, mode, how):
     model.fault(mode, route=route, **how)
     result = pour_model(pour)
@@ -86,6 +89,7 @@ def test_the_wait_that_is_asked_for_is_kept(model, store, pour, route, mode, how
 
 
 @pytest.mark.parametrize("mode, how", [("retry_after", {"seconds": 1}), ("too_many", {})], ids=name_of)
+@pytest.mark.row("hub F.11.2", "hub F.11.3")
 def test_an_earlier_window_is_not_the_wait_of_a_later_refusal(model, store, pour, mode, how):
     """Earlier answers spoke of a window of 300 s with plenty left; the refusal itself says nothing of it."""
     model.fault(mode, route="resolve", path="two.safetensors", **how)
@@ -97,6 +101,7 @@ def test_an_earlier_window_is_not_the_wait_of_a_later_refusal(model, store, pour
 
 # 80 requests are needed: a HEAD of `resolve` and a GET of the bytes, which the Hub counts as well.
 @pytest.mark.parametrize("quota, window, lanes", [(30, 2, 8), (20, 1, 8), (60, 2, 32)])
+@pytest.mark.row("hub F.11.1")
 def test_a_small_quota_is_shared_out(hub, store, pour, quota, window, lanes):
     files = {f"part/{n:03}.json": b"%d" % n * 50 for n in range(40)}
     hub.repo("me/model", files)
@@ -115,6 +120,7 @@ def test_a_small_quota_is_shared_out(hub, store, pour, quota, window, lanes):
     ("no_linked_size", {}), ("lying_length", {}), ("lying_length", {"length": 7}), ("head_405", {}),
     ("no_head_length", {}), ("no_repo_commit", {}), ("no_expires", {}), ("direct_200", {}), ("relative_302", {})],
     ids=name_of)
+@pytest.mark.row("hub F.11.20", "hub F.11.21", "hub F.11.22", "hub F.11.50")
 def test_odd_resolve_answers(model, store, pour, mode, how):
     model.fault(mode, count=-1, **how)
     result = pour_model(pour)
@@ -124,6 +130,7 @@ def test_odd_resolve_answers(model, store, pour, mode, how):
 
 
 @pytest.mark.parametrize("status", [405, 501])
+@pytest.mark.row("hub F.11.22")
 def test_a_server_without_head_is_asked_with_get_at_once(model, store, pour, status):
     model.fault("status", route="resolve", method="HEAD", status=status, count=-1)
     result = pour_model(pour)
@@ -136,6 +143,7 @@ def test_a_server_without_head_is_asked_with_get_at_once(model, store, pour, sta
 # --- rows 23 to 25: redirects
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve"])
+@pytest.mark.row("hub F.11.23")
 def test_a_chain_of_redirects_is_followed(model, store, pour, route):
     model.fault("redirect", route=route, count=3)
     result = pour_model(pour)
@@ -145,6 +153,7 @@ def test_a_chain_of_redirects_is_followed(model, store, pour, route):
 
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve"])
+@pytest.mark.row("hub F.11.23")
 def test_a_loop_of_redirects_is_an_error(model, store, pour, route):
     model.fault("redirect", route=route, count=-1)
     result = pour_model(pour)
@@ -155,6 +164,7 @@ def test_a_loop_of_redirects_is_an_error(model, store, pour, route):
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets"])
+@pytest.mark.row("hub F.11.23")
 def test_a_renamed_repository_is_followed(hub, store, pour, kind):
     hub.repo("me/model", MODEL, LFS, kind=kind)
     hub.repo("me/old", {}, {"renamed_to": "me/model"}, kind=kind)
@@ -168,6 +178,7 @@ def test_a_renamed_repository_is_followed(hub, store, pour, kind):
     assert not any("me/old" in path for path in hub.counters()["resolves"])
 
 
+@pytest.mark.row("hub F.11.24")
 def test_the_wrong_case_of_a_name_is_followed(model, store, pour):
     result = pour("hf://Me/Model", DESTINATION, timeout=PATIENCE_S)
     assert result.exit == 0, result.stderr
@@ -176,6 +187,7 @@ def test_the_wrong_case_of_a_name_is_followed(model, store, pour):
 
 
 @pytest.mark.parametrize("route", ["info", "tree", "resolve"])
+@pytest.mark.row("hub F.11.25")
 def test_a_foreign_hub_gets_no_token(model, store, pour, route):
     model.fault("redirect", route=route, count=-1, status=308, location="{cdn}{target}")
     result = pour_model(pour, env={"HF_TOKEN": TOKEN})
@@ -196,6 +208,7 @@ def test_the_token_stays_with_the_hub(model, store, pour):
     assert model.counters()["authorization"]["cdn"] == 0
 
 
+@pytest.mark.row("hub F.11.28")
 def test_one_more_hop_on_the_cdn(model, store, pour):
     model.fault("extra_hop", path="one.safetensors")
     result = pour_model(pour, env={"HF_TOKEN": TOKEN})
@@ -211,6 +224,7 @@ def test_one_more_hop_on_the_cdn(model, store, pour):
     ("unauthorized", "info", 6, "HF_TOKEN"), ("revision_not_found", "tree", 3, "revision"),
     ("gated_401", "resolve", 6, "gated"), ("gated_403", "resolve", 6, "gated"), ("disabled", "resolve", 6, "disabled"),
     ("entry_not_found", "resolve", 3, "no such file"), ("revision_not_found", "resolve", 3, "revision")])
+@pytest.mark.row("hub F.11.26", "hub F.11.27", "hub F.11.30", "hub F.11.31")
 def test_a_refusal_is_final(model, store, pour, mode, route, status, words):
     model.fault(mode, route=route, count=-1)
     result = pour_model(pour)
@@ -221,6 +235,7 @@ def test_a_refusal_is_final(model, store, pour, mode, route, status, words):
 
 
 @pytest.mark.parametrize("mode", ["entry_not_found", "revision_not_found"])
+@pytest.mark.row("hub F.11.31")
 def test_a_file_that_vanished_fails_alone(model, store, pour, mode):
     model.fault(mode, route="resolve", path="one.safetensors", count=-1)
     result = pour_model(pour)
@@ -231,6 +246,7 @@ def test_a_file_that_vanished_fails_alone(model, store, pour, mode):
     check_nothing_there(store, others)
 
 
+@pytest.mark.row("hub F.11.32")
 def test_stars_for_a_xet_hash_do_no_harm(model, store, pour):
     model.fault("starred", fields=["xetHash"], count=-1)
     result = pour_model(pour)
@@ -238,6 +254,7 @@ def test_stars_for_a_xet_hash_do_no_harm(model, store, pour):
     check_bucket(store, BASE, MODEL)
 
 
+@pytest.mark.row("hub F.11.32")
 def test_stars_for_the_hash_mean_no_access(model, store, pour):
     model.fault("starred", count=-1)
     result = pour_model(pour)
@@ -251,6 +268,7 @@ def test_stars_for_the_hash_mean_no_access(model, store, pour):
 @pytest.mark.parametrize("path", ["one.safetensors", "nested/notes.txt"])
 @pytest.mark.parametrize("mode, how", [("wrong_size", {"delta": 1}), ("wrong_size", {"delta": -1}), ("wrong_sha", {})],
                          ids=name_of)
+@pytest.mark.row("hub F.11.34", "hub F.11.35")
 def test_a_wrong_listing_makes_no_object(model, store, pour, mode, how, path):
     model.fault(mode, path=path, count=-1, **how)
     result = pour_model(pour)
@@ -262,6 +280,7 @@ def test_a_wrong_listing_makes_no_object(model, store, pour, mode, how, path):
     assert set(store.objects()) >= {BASE + other for other in others}
 
 
+@pytest.mark.row("hub F.11.36")
 def test_another_commit_than_the_one_asked_for(model, store, pour):
     model.fault("wrong_commit", route="resolve", path="one.safetensors", count=-1)
     result = pour_model(pour)
@@ -289,6 +308,7 @@ def paged(paged_hub, binary, store):
     return Pourer(binary, paged_hub, store)
 
 
+@pytest.mark.row("hub F.11.37")
 def test_all_pages_are_read(paged, store):
     assert pour_model(paged).exit == 0
     check_bucket(store, BASE, PAGED)
@@ -297,6 +317,7 @@ def test_all_pages_are_read(paged, store):
 
 @pytest.mark.parametrize("skip", [0, 1, 4])
 @pytest.mark.parametrize("mode", ["link_relative", "link_no_space", "link_foreign"])
+@pytest.mark.row("hub F.11.37")
 def test_an_odd_link_still_leads_on(paged, store, mode, skip):
     paged.hub.fault(mode, skip=skip)
     result = pour_model(paged, env={"HF_TOKEN": TOKEN})
@@ -307,6 +328,7 @@ def test_an_odd_link_still_leads_on(paged, store, mode, skip):
 @pytest.mark.parametrize("skip", [0, 1, 4])
 @pytest.mark.parametrize("count", [1, -1])
 @pytest.mark.parametrize("mode", ["link_loop", "link_garbled", "link_empty_page"])
+@pytest.mark.row("hub F.11.37")
 def test_a_broken_listing_is_never_a_short_model(paged, store, mode, count, skip):
     paged.hub.fault(mode, skip=skip, count=count)
     result = pour_model(paged)
@@ -321,6 +343,7 @@ def test_a_broken_listing_is_never_a_short_model(paged, store, mode, count, skip
 
 @pytest.mark.parametrize("mode, how", [("status", {"status": 500, "count": 2}), ("reset_before_headers", {}),
                                        ("rate_limited", {"t": 1})], ids=name_of)
+@pytest.mark.row("hub F.11.37")
 def test_trouble_on_the_second_page(paged, store, mode, how):
     paged.hub.fault(mode, route="tree", skip=1, **how)
     result = pour_model(paged)
@@ -330,6 +353,7 @@ def test_trouble_on_the_second_page(paged, store, mode, how):
 
 # --- row 38: a push during the pour
 
+@pytest.mark.row("hub F.11.38")
 def test_a_branch_that_moves_changes_nothing(hub, store, pour):
     new = {"v2/" + path: b"new" for path in MODEL}
     hub.repo("me/model", {**MODEL, **new}, {**LFS, "revisions": {"v2": "v2"}})
@@ -343,6 +367,7 @@ def test_a_branch_that_moves_changes_nothing(hub, store, pour):
 # --- rows 44, 45, 49: noise
 
 @pytest.mark.parametrize("mode", ["close", "noise", "odd_headers"])
+@pytest.mark.row("hub F.11.44", "hub F.11.45", "hub F.11.49")
 def test_noise_is_not_heard(model, store, pour, mode):
     model.fault(mode, count=-1)
     result = pour_model(pour)

@@ -65,6 +65,7 @@ def ids(value):
 
 
 @pytest.mark.parametrize("lanes", [(), ("--lanes", 1)], ids=["lanes", "one-lane"])
+@pytest.mark.row("hub F.11.13", "hub F.11.14", "hub F.11.28")
 def test_a_good_day_fetches_each_byte_once(model, store, pour, lanes):
     check_poured(pour_model(pour, *lanes), store)
     check_cost(model)
@@ -78,6 +79,7 @@ def test_a_good_day_fetches_each_byte_once(model, store, pour, lanes):
     {"at_offset": 17 * MIB + 3}, {"at_offset": 1}, {"at_offset": PART}, {"at_offset": len(BIG) - 1},
     {"after_bytes": 0}, {"after_bytes": 1_000_003, "count": 3}], ids=ids)
 @pytest.mark.parametrize("mode", ["reset_after", "short_fin"])
+@pytest.mark.row("hub F.11.7", "hub F.11.8")
 def test_a_broken_stream_goes_on_at_its_byte(model, store, pour, mode, how, lanes):
     model.fault(mode, path="big.bin", route="cdn", **how)
     check_poured(pour_model(pour, *lanes), store)
@@ -86,6 +88,7 @@ def test_a_broken_stream_goes_on_at_its_byte(model, store, pour, mode, how, lane
 
 
 @pytest.mark.parametrize("mode", ["reset_after", "short_fin"])
+@pytest.mark.row("hub F.11.7", "hub F.11.8")
 def test_a_broken_git_file_goes_on(model, store, pour, mode):
     model.fault(mode, path="config.json", route="cache", after_bytes=5_000)
     check_poured(pour_model(pour), store)
@@ -100,6 +103,7 @@ def test_several_breaks_in_several_files(model, store, pour):
     check_cost(model, more=6 * MIB, most_resolves=3)
 
 
+@pytest.mark.row("hub F.11.7")
 def test_one_long_file_over_all_lanes_with_a_break(hub, store, pour):
     content = data(64 * MIB, 13)
     hub.repo("me/model", {"long.bin": content})
@@ -117,6 +121,7 @@ def test_little_memory_and_a_break(model, store, pour, mode):
 
 # --- row 9: the stream stalls; the limit is 60 s
 
+@pytest.mark.row("hub F.11.9")
 def test_a_stalled_stream_is_given_up_and_goes_on(model, store, pour):
     model.fault("stall", path="big.bin", at_offset=17 * MIB + 3)
     result = pour_model(pour, timeout=75)
@@ -127,6 +132,7 @@ def test_a_stalled_stream_is_given_up_and_goes_on(model, store, pour):
 
 # --- rows 11, 12, 15: the address dies
 
+@pytest.mark.row("hub F.11.11")
 def test_an_address_is_renewed_before_it_expires(model, store, pour):
     model.fault("expire", path="big.bin", life_s=2, count=-1)
     model.fault("trickle", path="big.bin", rate=8 * MIB, count=-1)
@@ -136,6 +142,7 @@ def test_an_address_is_renewed_before_it_expires(model, store, pour):
     assert "403" not in model.counters()["statuses"]["cdn"]
 
 
+@pytest.mark.row("hub F.11.11")
 def test_an_address_that_is_handed_out_dead(model, store, pour):
     model.fault("expire", path="big.bin", life_s=-5, count=2)
     check_poured(pour_model(pour), store)
@@ -146,6 +153,7 @@ def test_an_address_that_is_handed_out_dead(model, store, pour):
 @pytest.mark.parametrize("lanes", [(), ("--lanes", 1)], ids=["lanes", "one-lane"])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("mode", ["forbidden", "invalid_key_pair"])
+@pytest.mark.row("hub F.11.12", "hub F.11.15")
 def test_a_refused_address_is_replaced(model, store, pour, mode, count, lanes):
     model.fault(mode, path="big.bin", count=count)
     check_poured(pour_model(pour, *lanes), store)
@@ -161,6 +169,7 @@ def test_the_cdn_refuses_once(model, store, pour, status):
 
 
 @pytest.mark.parametrize("status, times", [(400, 2), (401, 6), (403, 6)])
+@pytest.mark.row("hub F.11.12")
 def test_an_edge_that_refuses_every_address_is_final(model, store, pour, status, times):
     """Contract hub §5.4 and §3.6: one new address after a 400, about five after a 401 or 403; the file is not begun anew."""
     model.fault("status", path="big.bin", route="cdn", status=status, count=-1)
@@ -172,6 +181,7 @@ def test_an_edge_that_refuses_every_address_is_final(model, store, pour, status,
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.row("hub F.11.4", "hub F.11.5")
 def test_the_cdn_is_in_trouble(model, store, pour, status):
     model.fault("status", path="big.bin", route="cdn", status=status, count=2)
     check_poured(pour_model(pour), store)
@@ -185,6 +195,7 @@ def test_the_cdn_is_in_trouble(model, store, pour, status):
     ("ignore_range", {}), ("wrong_content_range", {}), ("wrong_content_range", {"start_shift": 0, "total_shift": 1}),
     ("wrong_content_range", {"start_shift": -1}), ("bogus_416", {}), ("no_content_range", {}), ("no_length", {})], ids=ids)
 @pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.row("hub F.11.16", "hub F.11.17", "hub F.11.18")
 def test_another_range_than_the_one_asked_for(model, store, pour, mode, how, count):
     skip = 0 if "start_shift" not in how or how["start_shift"] >= 0 else 1  # a start below zero is no header at all
     model.fault(mode, path="big.bin", route="cdn", count=count, skip=skip, **how)
@@ -201,6 +212,7 @@ def test_no_content_range_at_all_is_bearable(model, store, pour):
 
 
 @pytest.mark.parametrize("mode", ["ignore_range", "wrong_content_range"])
+@pytest.mark.row("hub F.11.16", "hub F.11.17")
 def test_a_server_that_never_does_ranges_right_makes_no_object(model, store, pour, mode):
     model.fault(mode, path="big.bin", route="cdn", count=-1)
     result = pour_model(pour)
@@ -213,12 +225,14 @@ def test_a_server_that_never_does_ranges_right_makes_no_object(model, store, pou
     assert BASE + "other.bin" in store.objects()
 
 
+@pytest.mark.row("hub F.11.19")
 def test_forced_gzip_once(model, store, pour):
     model.fault("gzip", path="config.json")
     check_poured(pour_model(pour), store)
     check_fired(model, "gzip")
 
 
+@pytest.mark.row("hub F.11.19")
 def test_forced_gzip_always_is_an_error_and_not_garbage(model, store, pour):
     model.fault("gzip", path="config.json", count=-1)
     result = pour_model(pour)
@@ -229,6 +243,7 @@ def test_forced_gzip_always_is_an_error_and_not_garbage(model, store, pour):
 
 # --- rows 42 to 44: a slow, a crowded and a talkative edge
 
+@pytest.mark.row("hub F.11.42")
 def test_a_slow_first_byte(model, store, pour):
     model.fault("delay", delay_ms=700, count=-1)
     result = pour_model(pour)
@@ -237,6 +252,7 @@ def test_a_slow_first_byte(model, store, pour):
     assert result.seconds < 6
 
 
+@pytest.mark.row("hub F.11.43")
 def test_a_crowded_edge(hub, store, pour):
     files = {f"{n}.bin": data(3 * MIB, n) for n in range(12)}
     hub.repo("me/model", files, {"lfs": ["*.bin"]})
@@ -247,6 +263,7 @@ def test_a_crowded_edge(hub, store, pour):
     assert all(served(hub, path) == len(content) for path, content in files.items())
 
 
+@pytest.mark.row("hub F.11.44", "hub F.11.45", "hub F.11.49")
 def test_a_talkative_edge(model, store, pour):
     for mode in ("odd_headers", "noise", "close"):
         model.fault(mode, route="any", count=-1)
@@ -285,6 +302,7 @@ class Watch:
 
 
 @pytest.mark.parametrize("lanes", [(), ("--lanes", 1)], ids=["lanes", "one-lane"])
+@pytest.mark.row("hub F.11.33")
 def test_a_file_that_always_comes_wrong_is_never_seen(model, store, pour, lanes):
     flipped = bytearray(BIG)
     flipped[FLIP_AT] ^= 0xFF
@@ -301,6 +319,7 @@ def test_a_file_that_always_comes_wrong_is_never_seen(model, store, pour, lanes)
     check_fired(model, "flip", 2)
 
 
+@pytest.mark.row("hub F.11.33")
 def test_a_small_file_that_always_comes_wrong_is_never_seen(model, store, pour):
     model.fault("flip", path="config.json", flip_offset=100, count=-1)
     result = pour_model(pour)
@@ -311,6 +330,7 @@ def test_a_small_file_that_always_comes_wrong_is_never_seen(model, store, pour):
 
 @pytest.mark.parametrize("path, offset", [("big.bin", FLIP_AT), ("big.bin", 0), ("other.bin", 2 * PART),
                                           ("config.json", 100)])
+@pytest.mark.row("hub F.11.33")
 def test_a_file_that_comes_wrong_once_is_fetched_again(model, store, pour, path, offset):
     model.fault("flip", path=path, flip_offset=offset)
     result = pour_model(pour)
@@ -324,6 +344,7 @@ def test_a_file_that_comes_wrong_once_is_fetched_again(model, store, pour, path,
 
 @pytest.mark.parametrize("mode, how", [("wrong_sha", {}), ("wrong_size", {"delta": 1}), ("wrong_size", {"delta": -1})],
                          ids=ids)
+@pytest.mark.row("hub F.11.34", "hub F.11.35")
 def test_a_promise_the_bytes_do_not_keep(model, store, pour, mode, how):
     model.fault(mode, path="big.bin", route="tree|resolve", count=-1, **how)
     result = pour_model(pour)

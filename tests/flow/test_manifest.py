@@ -78,6 +78,7 @@ def test_the_manifest_becomes_visible_once_and_last(poured, store):
     assert all(keys.count(BASE + path) == 1 for path in [*MODEL, ".hfpour/manifest.json"])
 
 
+@pytest.mark.row("s3 4.8.6")
 def test_each_object_says_where_it_is_from(poured, store):
     for path, content in MODEL.items():
         meta = {name.lower(): value for name, value in store.objects()[BASE + path]["meta"].items()}

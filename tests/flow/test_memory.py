@@ -162,6 +162,7 @@ def virtual_etag(hub, repository, path, size, part=PART):
 
 @pytest.mark.parametrize("memory", [64, 128])
 @pytest.mark.parametrize("repository, count", [("me/sixteen", 16), ("me/one", 1)])
+@pytest.mark.row("hub F.11.41", "s3 8.14")
 def test_memory_stays_below_the_ceiling(large, repository, count, memory):
     hub, store, pour = large
     result, sampler = pour_with(pour, repository, f"{memory}Mi")
@@ -176,6 +177,7 @@ def test_memory_stays_below_the_ceiling(large, repository, count, memory):
     assert sampler.peak <= memory * MIB, [part / MIB for part in sampler.at_peak]
 
 
+@pytest.mark.row("hub F.11.41")
 def test_memory_of_many_tiny_files(small):
     _, store, pour = small
     result, sampler = pour_with(pour, "me/tiny", "64Mi")

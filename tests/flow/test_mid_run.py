@@ -23,6 +23,7 @@ def check_stopped(store):
 
 
 @pytest.mark.parametrize("route, skip", [("resolve", 1), ("resolve", 3), ("tree", 0), ("cache", 0)])
+@pytest.mark.row("hub F.11.29")
 def test_a_token_that_is_revoked_stops_the_run(hub, store, pour, route, skip):
     """Contract hub F.11 row 29: 401 after k good answers; stops, and drops its uploads."""
     hub.repo("me/model", MODEL, PRIVATE)
@@ -36,6 +37,7 @@ def test_a_token_that_is_revoked_stops_the_run(hub, store, pour, route, skip):
 
 @pytest.mark.parametrize("mode, route, skip", [
     ("unauthorized", "resolve", 1), ("gated_403", "resolve", 1), ("unauthorized", "cache", 0)])
+@pytest.mark.row("hub F.11.29")
 def test_access_that_is_denied_once_in_mid_run_is_asked_for_again(hub, store, pour, mode, route, skip):
     """Contract hub §5.4: after earlier success a 401 or 403 is believed when it is said twice."""
     hub.repo("me/model", MODEL, PRIVATE)
@@ -56,6 +58,7 @@ def test_what_was_done_before_the_token_was_revoked_is_kept(hub, store, pour):
     check_bucket(store, BASE, MODEL)
 
 
+@pytest.mark.row("hub F.11.31")
 def test_a_revision_that_is_deleted_in_mid_run_ends_with_3(hub, store, pour):
     """Its files were squashed away: what has no address yet is not found any more."""
     files = {"v2/" + path: content + b"v2" for path, content in MODEL.items()}

@@ -18,6 +18,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.row("hub F.11.40", "s3 4.8.7", "s3 8.1")
 def test_odd_names_arrive_as_they_are(hub, store, pour):
     files = {name: name.encode() for name in NAMES}
     hub.repo("me/model", files)
@@ -31,6 +32,7 @@ def test_odd_names_arrive_as_they_are(hub, store, pour):
     assert hub.requests() == 0
 
 
+@pytest.mark.row("hub F.11.40", "s3 8.1")
 def test_odd_names_of_lfs_files_arrive_as_they_are(hub, store, pour):
     """These go through a resolve, a signed address and, above the ring, a multipart upload with the name in every request."""
     files = {name + ".bin": data(300, n) for n, name in enumerate(NAMES) if len(name.encode()) < 200}
@@ -43,6 +45,7 @@ def test_odd_names_of_lfs_files_arrive_as_they_are(hub, store, pour):
 
 @pytest.mark.parametrize("lfs", [True, False], ids=["lfs", "git"])
 @pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 1])
+@pytest.mark.row("hub F.11.39", "s3 8.2")
 def test_sizes_around_a_part(hub, store, pour, size, lfs):
     content = data(size, 40)
     about = {"lfs": ["*.bin"]} if lfs else {"lfs": [], "lfs_min_size": 1 << 40}
@@ -94,6 +97,7 @@ def test_a_large_git_file_goes_on_at_its_byte(large_git, store, pour, mode, offs
 
 
 @pytest.mark.parametrize("path, offset", [("large.json", 19 * MIB), ("small.json", 7)])
+@pytest.mark.row("hub F.11.33")
 def test_a_git_file_that_always_comes_wrong_is_never_seen(large_git, store, pour, path, offset):
     files = {**LARGE_GIT, "small.json": b'{"a": 1}\n'}
     large_git.repo("me/model", files)
@@ -109,6 +113,7 @@ def test_a_git_file_that_always_comes_wrong_is_never_seen(large_git, store, pour
     assert store.uploads() == []
 
 
+@pytest.mark.row("hub F.11.39")
 def test_an_empty_lfs_file_costs_no_request(hub, store, pour):
     hub.repo("me/model", {"empty.bin": b"", "empty.txt": b""}, {"lfs": ["*.bin"]})
     result = pour(SOURCE, DESTINATION)

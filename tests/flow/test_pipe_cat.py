@@ -202,6 +202,7 @@ def test_an_object_of_another_tool_is_read_as_it_is(store, pipe):
     assert pipe("cat", f"s3://{BUCKET}/other.txt").check(0).stdout == b"hello"
 
 
+@pytest.mark.row("s3 4.7.1")
 def test_an_object_that_is_replaced_meanwhile_is_never_mixed(stored, store, pipe):
     store.fault("cut_answer", op="GetObject", bytes=40 * MIB)
     process = pipe.start("cat", stored, "--lanes", 1)
@@ -212,6 +213,7 @@ def test_an_object_that_is_replaced_meanwhile_is_never_mixed(stored, store, pipe
     assert BIG.startswith(got + rest) and len(got + rest) <= 40 * MIB
 
 
+@pytest.mark.row("s3 4.7.1", "s3 4.11.9")
 @pytest.mark.parametrize("how", ["condition", "etag"])
 def test_another_object_behind_the_name_ends_the_run(stored, store, pipe, how):
     """A store that honours If-Match answers 412; one that does not is found out by the ETag it answers with."""

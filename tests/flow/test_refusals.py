@@ -161,6 +161,7 @@ def check_one_line(result, words):
 
 
 @pytest.mark.parametrize("name", BAD_INPUTS)
+@pytest.mark.row("s3 4.10.3")
 def test_a_bad_input_is_refused_before_any_request(hub, store, pour, name):
     arguments, env, words = BAD_INPUTS[name]
     result = pour(*arguments, env=env, timeout=20)
@@ -215,6 +216,7 @@ def hostile_hub(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.row("hub F.11.40", "s3 4.8.7", "s3 4.8.8")
 def test_a_hostile_path_is_refused_by_name_before_any_write(hostile_hub, binary, store, name):
     _, shown = HOSTILE[name]
     hostile_hub.admin("reset", {})

@@ -120,6 +120,7 @@ def test_a_part_that_is_no_longer_there_is_fetched_again(hub, store, pour, s3):
     go_on(hub, store, pour, fetched=len(LARGE) - (HELD - 1) * PART)
 
 
+@pytest.mark.row("s3 4.5.4")
 def test_an_upload_that_is_gone_is_begun_anew(hub, store, pour, s3):
     killed(hub, store, pour)
     s3.abort_multipart_upload(Bucket=BUCKET, Key=BASE + "large.bin", UploadId=noted(store)["upload"])
@@ -195,6 +196,7 @@ def test_a_checkpoint_that_cannot_be_read_is_left_out(hub, store, pour, s3, text
     check_bucket(store, BASE, MODEL)
 
 
+@pytest.mark.row("hub F.11.4")
 def test_a_dead_hub_and_half_a_file_stay_as_they_are(hub, store, pour):
     killed(hub, store, pour)
     before = store.objects()
@@ -220,6 +222,7 @@ def test_keys_that_are_withdrawn_in_mid_file(hub, store, pour):
     assert hub.counters()["bytes"]["models/me/model/large.bin"] <= len(LARGE) - (HELD - 1) * PART
 
 
+@pytest.mark.row("s3 4.5.7")
 def test_a_full_store_gets_its_room_back(hub, store, pour):
     hub.repo("me/model", {**MODEL, "second.bin": data(4 * PART, 33)})
     store.fault("quota", bytes=HELD * PART)
@@ -233,6 +236,7 @@ HOUR = 3600
 
 
 @pytest.mark.parametrize("age, more, stays", [(25, (), False), (23, (), True), (3, ("--gc-after", "2h"), False)])
+@pytest.mark.row("s3 4.5.6")
 def test_uploads_that_nobody_claims_are_dropped_when_they_are_old(hub, store, pour, s3, age, more, stays):
     hub.repo("me/model", MODEL)
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key=BASE + "large.bin")["UploadId"]

@@ -161,6 +161,7 @@ def test_a_signal_while_the_hub_wants_us_to_wait(hub, store, pour):
 
 
 @pytest.mark.parametrize("op", ["ListObjectsV2", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
+@pytest.mark.row("s3 4.5.2")
 def test_a_signal_while_the_store_hangs(hub, store, pour, op):
     hub.repo("me/model", MODEL)
     store.fault("stall", op=op, count=-1)

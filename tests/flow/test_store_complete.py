@@ -20,6 +20,7 @@ def published(store):
 
 @pytest.mark.parametrize("before, after", [(5, 0), (0, 5), (5, 5)])
 @pytest.mark.parametrize("blank", ["space", "newline"])
+@pytest.mark.row("s3 4.4.1", "s3 8.3")
 def test_white_space_around_the_declaration(model, store, pour, before, after, blank):
     store.fault("complete_whitespace", before=before, after=after, blank=blank)
     pours(store, pour)
@@ -48,6 +49,7 @@ def test_white_space_around_the_declaration(model, store, pour, before, after, b
     ("status", {"op": "CompleteMultipartUpload", "when": "after", "status": 502, "html": True}),
     ("status", {"op": "CompleteMultipartUpload", "when": "after", "status": 400, "code": "RequestTimeout"}),
 ])
+@pytest.mark.row("s3 4.4.3", "s3 4.4.7", "s3 4.4.8", "s3 8.3")
 def test_a_success_that_looks_like_a_failure_is_recognised_by_a_look(model, store, pour, mode, parameters):
     store.fault(mode, **parameters)
     pours(store, pour)
@@ -76,6 +78,7 @@ def test_opaque_etags_leave_the_note_of_the_hash(model, store, pour, mode):
 
 
 @pytest.mark.parametrize("mode", ["complete_lost_answer", "complete_500_after_commit", "complete_empty_etag"])
+@pytest.mark.row("s3 4.4.7", "s3 4.8.4")
 def test_without_the_right_to_look_it_is_sent_again(model, store, pour, mode):
     # A replay says the same success with an empty ETag (Ceph RGW), so a second look must be allowed.
     store.fault(mode)
@@ -84,6 +87,7 @@ def test_without_the_right_to_look_it_is_sent_again(model, store, pour, mode):
     assert published(store) == 1
 
 
+@pytest.mark.row("s3 4.4.12")
 def test_an_older_object_of_the_same_size_is_not_taken_for_ours(model, store, pour):
     store.admin("object", {"key": "p/me/model/big.bin", "action": "put", "text": "x" * len(MODEL["big.bin"])})
     store.fault("complete_200_error", code="InternalError")
@@ -98,6 +102,7 @@ def test_an_older_object_of_the_same_size_is_not_taken_for_ours(model, store, po
 # ---- a failure that another try heals
 
 @pytest.mark.parametrize("code", ["InternalError", "SlowDown", "ServiceUnavailable", "OperationAborted", "RequestTimeout"])
+@pytest.mark.row("s3 4.4.2", "s3 8.3")
 def test_an_error_within_a_200_is_tried_again(model, store, pour, code):
     store.fault("complete_200_error", code=code)
     pours(store, pour)
@@ -105,6 +110,7 @@ def test_an_error_within_a_200_is_tried_again(model, store, pour, code):
 
 
 @pytest.mark.parametrize("code", ["InternalError", "SlowDown"])
+@pytest.mark.row("s3 4.4.1", "s3 4.4.2")
 def test_an_error_after_white_space_is_tried_again(model, store, pour, code):
     store.fault("complete_whitespace", code=code)
     pours(store, pour)
@@ -130,6 +136,7 @@ def test_a_connection_that_breaks_before_it_is_done(model, store, pour, at):
 
 @pytest.mark.parametrize("code", ["NoSuchUpload", "InvalidPart", "InvalidPartOrder"])
 @pytest.mark.parametrize("mode", ["status", "complete_200_error"])
+@pytest.mark.row("s3 4.4.5", "s3 8.3")
 def test_an_upload_that_is_spoiled_is_begun_again_once(model, store, pour, mode, code):
     store.fault(mode, op="CompleteMultipartUpload", code=code)
     pours(store, pour)
@@ -137,6 +144,7 @@ def test_an_upload_that_is_spoiled_is_begun_again_once(model, store, pour, mode,
 
 
 @pytest.mark.parametrize("profile", ["rgw", "aws"])
+@pytest.mark.row("s3 4.4.9")
 def test_an_upload_that_vanished_before_complete_is_begun_again(model, hub, binary, profile):
     # Ceph RGW says 500 InternalError of an upload it does not know (contract s3 4.4), Amazon 404 NoSuchUpload.
     with own(binary, hub, "--profile", profile) as (store, pour):
@@ -145,6 +153,7 @@ def test_an_upload_that_vanished_before_complete_is_begun_again(model, hub, bina
         assert store.counters()["requests"]["CreateMultipartUpload"] == 2
 
 
+@pytest.mark.row("s3 4.4.5")
 def test_an_upload_that_is_spoiled_twice_ends(model, store, pour):
     store.fault("status", op="CompleteMultipartUpload", code="InvalidPart", count=ALWAYS)
     result = final(store, pour, 5, "InvalidPart", missing={"big.bin"})
@@ -158,12 +167,14 @@ def test_an_upload_that_is_spoiled_twice_ends(model, store, pour):
                                       ("AccessDenied", 6), ("InvalidRequest", 6), ("NotImplemented", 6),
                                           ("MalformedXML", 6), ("NoSuchBucket", 3)])
 @pytest.mark.parametrize("mode", ["status", "complete_200_error"])
+@pytest.mark.row("s3 4.4.2")
 def test_a_final_error_is_not_tried_again(model, store, pour, mode, code, status):
     store.fault(mode, op="CompleteMultipartUpload", code=code, count=ALWAYS)
     final(store, pour, status, code, missing={"big.bin"})
     assert fired(store) == 1 and published(store) == 0
 
 
+@pytest.mark.row("s3 4.4.6")
 def test_parts_below_the_stores_least_size_are_a_limit(model, hub, binary):
     with own(binary, hub, "--min-part", 6 << 20) as (store, pour):
         final(store, pour, 8, "EntityTooSmall", missing={"big.bin"})

@@ -16,6 +16,7 @@ def damage(store, key, offset=12_345):
 @pytest.mark.parametrize("mode, parameters", [
     ("complete_200_error", {"code": "InternalError"}), ("status", {"op": "CompleteMultipartUpload", "status": 500}),
     ("reset", {"op": "CompleteMultipartUpload", "at": "start"})])
+@pytest.mark.row("s3 4.4.12")
 def test_a_damaged_object_is_not_taken_for_the_one_just_sent(model, store, pour, mode, parameters):
     """It bears our own note of the hash, but its ETag says that the bytes are others (contract s3 4.4)."""
     assert run(pour).exit == 0
@@ -38,6 +39,7 @@ def test_a_damaged_object_is_poured_again(model, store, pour, key):
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"])
 @pytest.mark.parametrize("op", ["UploadPart", "PutObject", "ListObjectsV2"])
+@pytest.mark.row("s3 4.11.7")
 def test_a_session_that_ends_in_mid_run_ends_with_6(model, store, pour, op, code):
     store.fault("status", op=op, code=code, count=ALWAYS)
     missing = {"UploadPart": {"big.bin"}, "PutObject": set(MODEL) - {"big.bin"}, "ListObjectsV2": set(MODEL)}
@@ -47,6 +49,7 @@ def test_a_session_that_ends_in_mid_run_ends_with_6(model, store, pour, op, code
 
 @pytest.mark.parametrize("op, code", [("UploadPart", "BadDigest"), ("UploadPart", "InvalidDigest"), ("PutObject", "BadDigest"),
                                       ("PutObject", "XAmzContentSHA256Mismatch")])
+@pytest.mark.row("s3 4.11.5")
 def test_a_body_that_always_arrives_damaged_is_sent_three_times(model, store, pour, op, code):
     """Contract s3 4.11: "re-send the part from source; 3 times then fail"."""
     where = {"part": 2} if op == "UploadPart" else {"key": "*/small.bin"}
@@ -57,6 +60,7 @@ def test_a_body_that_always_arrives_damaged_is_sent_three_times(model, store, po
 
 @pytest.mark.parametrize("op, header", [("PutObject", "Content-MD5"), ("PutObject", "x-amz-meta-hf-hash"),
                                         ("CreateMultipartUpload", "x-amz-meta-hf-repo")])
+@pytest.mark.row("s3 4.6.3", "s3 4.11.13")
 def test_an_optional_header_that_is_not_implemented_is_left_out(model, store, pour, op, header):
     """Contract s3 4.11: a 501 that names one of our optional headers: drop it and try once more."""
     store.fault("status", op=op, code="NotImplemented", header=header, has_header=header, count=ALWAYS,
@@ -66,12 +70,14 @@ def test_an_optional_header_that_is_not_implemented_is_left_out(model, store, po
 
 @pytest.mark.parametrize("place", [{"op": "UploadPart", "part": 1}, {"op": "UploadPart", "part": 3}, {"op": "PutObject", "key": "*/small.bin"}])
 @pytest.mark.parametrize("body", ["", "<html>bad gateway</html>", "<Error><Code>", "\x00\x01", "x" * 3_000_000])
+@pytest.mark.row("s3 4.11.2")
 def test_an_error_without_a_usable_body_is_judged_by_its_status(model, store, pour, place, body):
     store.fault("status", status=502, body=body, **place)
     pours(store, pour)
 
 
 @pytest.mark.parametrize("code", ["Weird", "UserSuspended", "MethodNotAllowed"])
+@pytest.mark.row("s3 4.11.15")
 def test_an_unknown_refusal_is_final_and_told_with_its_code(model, store, pour, code):
     store.fault("status", op="UploadPart", part=1, status=403 if code == "UserSuspended" else 400, code=code, count=ALWAYS)
     final(store, pour, 6, code, "request id", missing={"big.bin"})
@@ -85,6 +91,7 @@ def test_a_refusal_cannot_steer_the_terminal(model, store, pour):
     assert not any(line.startswith("hfpour: poured all") for line in result.stderr.splitlines())
 
 
+@pytest.mark.row("s3 4.11.14")
 def test_a_success_that_holds_an_error_is_none(model, store, pour):
     """Any operation may answer 200 and mean an error."""
     error = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>later</Message></Error>"

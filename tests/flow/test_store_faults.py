@@ -22,6 +22,7 @@ WITH_BODY = ["UploadPart", "PutObject"]
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("answer", TRANSIENT)
+@pytest.mark.row("s3 4.11.2", "s3 4.11.3", "s3 4.11.4")
 def test_a_transient_answer_is_tried_again(model, store, pour, place, answer):
     store.fault("status", **PLACES[place], **TRANSIENT[answer])
     pours(store, pour)
@@ -29,6 +30,7 @@ def test_a_transient_answer_is_tried_again(model, store, pour, place, answer):
 
 @pytest.mark.parametrize("place", WITH_BODY)
 @pytest.mark.parametrize("answer", TRANSIENT)
+@pytest.mark.row("s3 4.11.2", "s3 4.11.4")
 def test_a_transient_answer_after_the_body_is_tried_again(model, store, pour, place, answer):
     store.fault("status", when="late", **PLACES[place], **TRANSIENT[answer])
     pours(store, pour)
@@ -37,6 +39,7 @@ def test_a_transient_answer_after_the_body_is_tried_again(model, store, pour, pl
 @pytest.mark.parametrize("place", WITH_BODY)
 @pytest.mark.parametrize("when", ["early", "late"])
 @pytest.mark.parametrize("answer", DAMAGED)
+@pytest.mark.row("s3 4.11.5")
 def test_a_body_that_arrived_damaged_is_sent_again(model, store, pour, place, when, answer):
     store.fault("status", when=when, **PLACES[place], **DAMAGED[answer])
     pours(store, pour)
@@ -48,6 +51,7 @@ KNOWN_PLACES = [place for place in PLACES if place != "CreateMultipartUpload"]
 
 @pytest.mark.parametrize("fault", [{"mode": "status", "when": "after", "status": 500}, {"mode": "lost_answer"},
                                    {"mode": "cut_answer", "bytes": 60}])
+@pytest.mark.row("s3 4.11.17")
 def test_a_create_whose_answer_is_lost_leaves_no_more_than_an_empty_upload(model, store, pour, fault):
     store.fault(op="CreateMultipartUpload", **fault)
     assert run(pour).exit == 0
@@ -56,18 +60,21 @@ def test_a_create_whose_answer_is_lost_leaves_no_more_than_an_empty_upload(model
 
 
 @pytest.mark.parametrize("place", KNOWN_PLACES)
+@pytest.mark.row("s3 4.11.2")
 def test_an_answer_that_was_wrong_although_the_work_was_done(model, store, pour, place):
     store.fault("status", when="after", status=500, **PLACES[place])
     pours(store, pour)
 
 
 @pytest.mark.parametrize("place", WITH_BODY)
+@pytest.mark.row("s3 4.9.4")
 def test_an_early_answer_that_closes_the_connection(model, store, pour, place):
     store.fault("status", status=503, code="SlowDown", close=True, **PLACES[place])
     pours(store, pour)
 
 
 @pytest.mark.parametrize("headers, least", [({"retry_after": 1}, 1.0), ({"retry_after_ms": 700}, 0.7)])
+@pytest.mark.row("s3 4.11.3")
 def test_the_stores_wish_for_a_pause_is_kept(model, store, pour, headers, least):
     store.fault("status", op="ListObjectsV2", code="SlowDown", **headers)
     assert pours(store, pour).seconds >= least
@@ -84,6 +91,7 @@ def test_several_faults_in_a_row(model, store, pour):
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fin", [False, True])
+@pytest.mark.row("s3 4.11.1")
 def test_a_connection_that_breaks_before_the_request_is_read(model, store, pour, place, fin):
     store.fault("reset", at="start", reset=not fin, **PLACES[place])
     pours(store, pour)
@@ -91,18 +99,21 @@ def test_a_connection_that_breaks_before_the_request_is_read(model, store, pour,
 
 @pytest.mark.parametrize("place, count", [("UploadPart", 0), ("UploadPart", 3 * MIB), ("PutObject", 100_000),
                                           ("PutObject manifest", 10)])
+@pytest.mark.row("s3 4.11.1", "s3 8.5")
 def test_a_connection_that_breaks_within_the_body(model, store, pour, place, count):
     store.fault("reset", at="body", bytes=count, **PLACES[place])
     pours(store, pour)
 
 
 @pytest.mark.parametrize("place", KNOWN_PLACES)
+@pytest.mark.row("s3 4.11.1")
 def test_an_answer_that_is_lost(model, store, pour, place):
     store.fault("lost_answer", **PLACES[place])
     pours(store, pour)
 
 
 @pytest.mark.parametrize("place", ["ListObjectsV2"])
+@pytest.mark.row("s3 4.11.1")
 def test_an_answer_that_is_cut(model, store, pour, place):
     store.fault("cut_answer", bytes=60, **PLACES[place])
     pours(store, pour)
@@ -139,6 +150,7 @@ def test_a_part_whose_etag_is_always_wrong_ends_with_advice(model, store, pour):
 
 
 @pytest.mark.parametrize("check", ["md5", "none"])
+@pytest.mark.row("s3 4.6.2")
 def test_a_small_file_that_arrives_damaged_is_never_seen(model, store, pour, check):
     """Whether ETags count or not: the store compares Content-MD5 itself, before it shows anything."""
     store.fault("damage", at_byte=1234, op="PutObject", key="*/small.bin", count=2)
@@ -169,11 +181,13 @@ def test_opaque_etags_are_taken_as_they_are(model, store, pour):
 
 
 @pytest.mark.parametrize("place", WITH_BODY)
+@pytest.mark.row("s3 4.6.2")
 def test_a_byte_the_store_keeps_differently_is_sent_again(model, store, pour, place):
     store.fault("damage", at_byte=1234, **PLACES[place])
     pours(store, pour)
 
 
+@pytest.mark.row("s3 4.4.5")
 def test_a_part_the_store_loses_costs_one_restart(model, store, pour):
     store.fault("drop_part", part=2)
     pours(store, pour)
@@ -181,6 +195,7 @@ def test_a_part_the_store_loses_costs_one_restart(model, store, pour):
 
 
 @pytest.mark.parametrize("part", [1, 2, 3])
+@pytest.mark.row("s3 4.5.1", "s3 4.11.10")
 def test_an_upload_that_vanished_is_begun_again(model, store, pour, part):
     store.fault("forget_upload", op="UploadPart", part=part)
     result = pours(store, pour)
@@ -190,6 +205,7 @@ def test_an_upload_that_vanished_is_begun_again(model, store, pour, part):
 
 # ---- final answers
 
+@pytest.mark.row("s3 4.5.7", "s3 4.11.12")
 def test_a_full_store_ends_with_8_and_gives_the_space_back(model, store, pour):
     store.fault("quota", bytes=2 * PART)
     final(store, pour, 8, "quota", missing={"big.bin"})
@@ -197,6 +213,7 @@ def test_a_full_store_ends_with_8_and_gives_the_space_back(model, store, pour):
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.row("s3 4.11.12")
 def test_access_denied_ends_with_6(model, store, pour, place):
     store.fault("status", code="AccessDenied", count=ALWAYS, **PLACES[place])
     final(store, pour, 6, "denied", missing=NOT_STORED[place])
@@ -211,18 +228,21 @@ def test_access_denied_at_the_first_request(model, store, pour):
 @pytest.mark.parametrize("code, status", [("AccountProblem", 6), ("InvalidRequest", 6), ("NotImplemented", 6),
                                           ("EntityTooLarge", 8), ("QuotaExceeded", 8)])
 @pytest.mark.parametrize("place", ["UploadPart", "PutObject", "CreateMultipartUpload"])
+@pytest.mark.row("s3 4.11.12")
 def test_final_codes_are_not_tried_again(model, store, pour, place, code, status):
     store.fault("status", code=code, count=ALWAYS, **PLACES[place])
     final(store, pour, status, code, missing=NOT_STORED[place])
     assert fired(store) == 1
 
 
+@pytest.mark.row("s3 4.8.5", "s3 4.11.11")
 def test_a_missing_bucket_ends_with_3(model, store, pour):
     result = pour("hf://me/model", "s3://no-such-bucket/p/")
     assert result.exit == 3 and "bucket" in result.stderr, result.stderr
     settled(store, [], complete=False)
 
 
+@pytest.mark.row("s3 4.11.11")
 def test_a_bucket_that_goes_away_in_mid_run_ends_with_3(model, store, pour):
     store.fault("status", op="UploadPart", code="NoSuchBucket", count=ALWAYS)
     final(store, pour, 3, "bucket", missing={"big.bin"})

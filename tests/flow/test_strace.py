@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 
+import pytest
 from support import BUCKET, KEY_ID, PART, data
 
 CALLS = "openat,open,openat2,creat,rename,renameat,renameat2,mkdir,mkdirat,unlink,unlinkat,link,linkat,symlink,symlinkat," \
@@ -36,6 +37,7 @@ def changing(calls):
     return found
 
 
+@pytest.mark.row("s3 8.15")
 def test_strace_a_pour_opens_no_file_for_writing(hub, store, pour, tmp_path):
     hub.repo("me/model", {"config.json": b"{}", "empty": b"", "one.bin": data(PART, 2), "many.bin": data(5 * PART + 7, 3)})
     done, calls = trace(pour, tmp_path, "hf://me/model", f"s3://{BUCKET}/p/")
@@ -44,6 +46,7 @@ def test_strace_a_pour_opens_no_file_for_writing(hub, store, pour, tmp_path):
     assert changing(calls) == []
 
 
+@pytest.mark.row("s3 8.15")
 def test_strace_a_pour_with_small_memory_and_faults_opens_no_file_for_writing(hub, store, pour, tmp_path):
     hub.repo("me/model", {"many.bin": data(5 * PART + 7, 3)})
     store.fault("reset", op="UploadPart", at="body", bytes=1 << 20)

@@ -62,6 +62,7 @@ def test_a_hub_behind_a_ca_of_its_own(binary, store, tmp_path, certificates, how
 
 
 @pytest.mark.parametrize("name, trusted", [("good", False), ("other", True)], ids=["unknown CA", "wrong name"])
+@pytest.mark.row("hub F.11.47")
 def test_a_hub_that_cannot_prove_who_it_is_is_refused(binary, store, tmp_path, certificates, name, trusted):
     hub = tls_hub(tmp_path, certificates, name)
     try:
@@ -75,6 +76,7 @@ def test_a_hub_that_cannot_prove_who_it_is_is_refused(binary, store, tmp_path, c
         hub.stop()
 
 
+@pytest.mark.row("hub F.11.47")
 def test_an_edge_that_cannot_prove_who_it_is_gets_new_addresses_and_then_ends_it(binary, store, tmp_path, certificates):
     """Another address may lead to an edge that is fine; when none does, the sentence names the certificate."""
     good, other = ([certificates / (name + end) for end in (".pem", ".key")] for name in ("good", "other"))
@@ -103,6 +105,7 @@ def test_a_ca_file_that_holds_no_certificate_is_named(binary, store, tmp_path, c
         hub.stop()
 
 
+@pytest.mark.row("hub F.11.46")
 def test_a_dead_ipv6_address_costs_less_than_a_second(binary, store, tmp_path):
     hub = Hub(tmp_path, "--dead-ipv6")
     try:
@@ -116,6 +119,7 @@ def test_a_dead_ipv6_address_costs_less_than_a_second(binary, store, tmp_path):
 
 
 @pytest.mark.parametrize("listener", ["hub", "cdn"])
+@pytest.mark.row("hub F.11.6")
 def test_a_connection_that_is_reset_at_once(hub, store, pour, listener):
     hub.repo("me/model", MODEL, ABOUT)
     hub.fault("reset_on_connect", listener=listener, count=2)
@@ -148,6 +152,7 @@ def test_a_hub_that_comes_late_is_waited_for(binary, store, tmp_path):
             hub.stop()
 
 
+@pytest.mark.row("hub F.11.10")
 def test_an_edge_that_only_trickles_is_left_for_another(hub, store, pour):
     """1 kB/s would hold a lane for hours: contract hub F.11 row 10 wants a low-speed policy, 1 kB/s for 30 s."""
     content = data(3 * MIB, 5)
