@@ -80,7 +80,7 @@ std::string_view broken_host_rule(std::string_view host) {
   if (host.size() > 253) return "host is longer than 253 bytes";  // RFC 1035, 2.3.4
   if (host.front() == '[') {
     const std::string_view inner = host.substr(1, host.size() - 2);
-    const bool fine = inner.size() >= 2 && std::all_of(inner.begin(), inner.end(), [](char c) {
+    const bool fine = host.back() == ']' && inner.size() >= 2 && std::all_of(inner.begin(), inner.end(), [](char c) {
                         return is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
                       });
     return fine ? "" : "is not an IPv6 address in brackets";

@@ -220,6 +220,7 @@ TEST_CASE("location: a wrong endpoint is refused with its rule") {
       {"https://[::1", "IPv6"},
       {"https://[::1]x", "IPv6"},
       {"https://[", "IPv6"},
+      {"https://[.0$", "IPv6"},
       {"https://[]", "IPv6"},
   };
   for (const Row& row : rows) {
