@@ -9,6 +9,9 @@ namespace hfpour::hub {
 namespace {
 
 constexpr Bytes plenty = 50;  ///< of 500 and more a window (contract hub §5.1): a tenth is when spreading begins
+/// The Hub tells the rest of its window in whole seconds, and not how it rounds them: who takes them at their word comes
+/// up to a second early, with all its lanes.
+constexpr std::chrono::seconds rounding(1);
 
 }  // namespace
 
@@ -34,15 +37,15 @@ void Pacer::note(const std::string& bucket, const http::Response& answer) {
   if (limit) {
     state.known = true;
     state.remaining = limit->remaining;
-    state.reset = now + limit->reset;
+    state.reset = now + limit->reset + rounding;
   }
   if (answer.status != 429) return;
-  // The Hub gives no Retry-After; its window ends after `t` seconds. A second more, and jitter, so that the lanes do
-  // not all arrive in the same instant. A proxy's 429 may bring neither: then the back-off of the request must do.
+  // The Hub gives no Retry-After; its window ends after `t` seconds. Jitter, so that the lanes do not all arrive in the
+  // same instant. A proxy's 429 may bring neither: then the back-off of the request must do.
   const std::optional<std::chrono::seconds> wished = http::parse_retry_after(answer.headers);
   const Millis jitter(static_cast<Millis::rep>(random_.fraction() * 500));
   if (limit && limit->remaining == 0) {
-    state.next_start = std::max(state.next_start, state.reset + Millis(1000) + jitter);
+    state.next_start = std::max(state.next_start, state.reset + jitter);
   } else if (wished) {
     state.next_start = std::max(state.next_start, now + *wished + jitter);
   }

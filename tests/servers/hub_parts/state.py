@@ -92,7 +92,7 @@ class RateLimits:
                 allowed = bucket["used"] < quota
                 bucket["used"] += 1 if allowed else 0
                 remaining = quota - bucket["used"]
-                reset = max(1, round(window - (now - bucket["began"])))
+                reset = max(1, int(window - (now - bucket["began"])))  # rounded down: what is hardest on a client
             else:
                 remaining = bucket.get("remaining", quota - 1)
                 reset = bucket.get("reset", window)
