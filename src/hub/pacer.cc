@@ -9,8 +9,8 @@ namespace hfpour::hub {
 namespace {
 
 constexpr Bytes plenty = 50;  ///< of 500 and more a window (contract hub §5.1): a tenth is when spreading begins
-/// The Hub tells the rest of its window in whole seconds, and not how it rounds them: who takes them at their word comes
-/// up to a second early, with all its lanes.
+/// The Hub tells the rest of its window in whole seconds, and not how it rounds them: who takes them at their word
+/// comes up to a second early, with all its lanes.
 constexpr std::chrono::seconds rounding(1);
 
 }  // namespace

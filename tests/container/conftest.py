@@ -17,6 +17,7 @@ sys.path[:0] = [str(TESTS / "real"), str(TESTS / "flow"), str(TESTS / "lint")]  
 
 import lane  # noqa: E402
 from machine import MIB, TREE, Machine  # noqa: E402
+from lane_fixtures import gateway, hub, running_hub  # noqa: E402, F401 (fixtures)
 
 TEN_TIMES = "virtual/ten-times"
 TEN_TIMES_BYTES = 11 * 240 * MIB
@@ -51,26 +52,6 @@ def image(machine):
     machine.build(machine.native, "ci", "--build-arg", "VERSION=1.2.3", "--build-arg", "REVISION=abc",
                   "--build-arg", "SOURCE=https://example.org/hfpour", "--build-arg", "CREATED=2026-01-02T03:04:05Z")
     return "localhost/hfpour:ci"
-
-
-@pytest.fixture(scope="session")
-def gateway():
-    with lane.Gateway() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def running_hub(tmp_path_factory):
-    running = lane.Hub(tmp_path_factory.mktemp("hub"))
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def hub(running_hub):
-    running_hub.reset()
-    yield running_hub
-    running_hub.reset()
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ R4: no lambda with captures is a coroutine: the captures die with the lambda, an
 """
 
 import re
-import sys
-from pathlib import Path
 
-from check_layers import SPDX, blank, cpp_files, line_of, read, run_cases
+from check_layers import SPDX, blank, cpp_files, line_of, read
+from lint import main, run_cases
 
 RULES = {
     "brace": "R2: a brace between co_await and the end of its statement",
@@ -263,15 +262,5 @@ def self_test():
     return run_cases(check, RULES, cases)
 
 
-def main(arguments):
-    if arguments == ["--self-test"]:
-        return self_test()
-    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parents[2]
-    faults = check(root)
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(check, self_test)

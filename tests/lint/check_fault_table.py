@@ -13,11 +13,10 @@ welcome) or say why there is none (`none`); `but` says what its tests leave out.
 
 import ast
 import json
-import re
 import sys
 from pathlib import Path
 
-from check_layers import run_cases
+from lint import HERE, main, run_cases
 
 RULES = {
     "missing": "a row without a test",
@@ -135,19 +134,8 @@ def self_test():
     return run_cases(check, RULES, cases)
 
 
-def main(arguments):
-    if arguments == ["--self-test"]:
-        return self_test()
-    writing = arguments[:1] == ["--write"]
-    arguments = arguments[writing:]
-    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parents[2]
-    if writing:
-        write(root)
-    faults = check(root)
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:2] == ["--write"]:
+        del sys.argv[1]
+        write(Path(sys.argv[1]) if sys.argv[1:] else HERE)
+    main(check, self_test)

@@ -8,13 +8,14 @@
 
 import pathlib
 import subprocess
-import sys
 import tempfile
+
+from lint import HERE, main
 
 TOOL = "clang-format-14"  # other versions shape some things in other ways
 
 
-def faults(root):
+def check(root):
     """One line for each file that would be changed."""
     files = sorted(path for folder in ("src", "tests") for path in (root / folder).rglob("*")
                    if path.suffix in (".cc", ".h"))
@@ -27,7 +28,8 @@ def faults(root):
     return [f"{path}: not as .clang-format says; run {TOOL} -i on it" for path in sorted(named)]
 
 
-def self_test(style):
+def self_test():
+    style = HERE / ".clang-format"
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "src").mkdir()
@@ -35,20 +37,11 @@ def self_test(style):
         good, bad = root / "src" / "good.cc", root / "src" / "bad.cc"
         good.write_text("int one() { return 1; }\n" if "AllowShortFunctionsOnASingleLine: All" in style.read_text()
                         else "int one() {\n  return 1;\n}\n", encoding="utf-8")
-        assert faults(root) == [], faults(root)
+        assert check(root) == [], check(root)
         bad.write_text("int  two( ){return 2 ;}\n", encoding="utf-8")
-        assert len(faults(root)) == 1 and "bad.cc" in faults(root)[0], faults(root)
+        assert len(check(root)) == 1 and "bad.cc" in check(root)[0], check(root)
     return 0
 
 
-def main(words):
-    here = pathlib.Path(__file__).resolve().parent.parent.parent
-    if words[:1] == ["--self-test"]:
-        return self_test(here / ".clang-format")
-    found = faults(pathlib.Path(words[0]) if words else here)
-    print(*found, sep="\n", end="\n" if found else "")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(check, self_test)

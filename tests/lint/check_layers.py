@@ -10,9 +10,8 @@ upward or sideways is a fault. The other rules each have a tag, listed in RULES.
 """
 
 import re
-import sys
-import tempfile
-from pathlib import Path
+
+from lint import main, run_cases
 
 ALLOWED = {
     "base": set(),
@@ -188,33 +187,6 @@ def check(root):
     return sentences
 
 
-def run_cases(check, rules, cases):
-    """Runs (tags expected, files) cases in temporary trees; each rule needs a case that fires it.
-
-    The tags must be exactly those expected, so a good snippet is a case with no tags.
-    """
-    failures = []
-    for number, (expected, files) in enumerate(cases, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder)
-            for name, text in files.items():
-                path = root / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-            faults = check(root)
-        got = {tag for fault in faults for tag in re.findall(r": \[(\w+)\] ", fault)[:1]}
-        if got != set(expected):
-            failures.append(f"Case {number} gave {sorted(got)}, not {sorted(expected)}: {faults}")
-    fired = {tag for expected, _ in cases for tag in expected}
-    failures += [f"No case fires the rule [{rule}]." for rule in rules if rule not in fired]
-    if not any(not expected for expected, _ in cases):
-        failures.append("No case shows good snippets.")
-    for failure in failures:
-        print(failure)
-    print(f"self-test: {len(cases)} cases, {len(failures)} failures")
-    return 1 if failures else 0
-
-
 def self_test():
     def header(body=""):
         return f"{SPDX}\n#pragma once\n{body}\n"
@@ -281,15 +253,5 @@ def self_test():
     return run_cases(check, RULES, cases)
 
 
-def main(arguments):
-    if arguments == ["--self-test"]:
-        return self_test()
-    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parents[2]
-    faults = check(root)
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(check, self_test)

@@ -8,10 +8,8 @@
 
 import configparser
 import re
-import sys
-from pathlib import Path
 
-from check_layers import run_cases
+from lint import main, run_cases
 
 NAMES = ("libcurl", "libcrypto", "libxxhash", "fmt", "spdlog", "nlohmann_json", "pugixml",
          "CLI11", "doctest")
@@ -182,15 +180,5 @@ def self_test():
     return run_cases(check, RULES, cases)
 
 
-def main(arguments):
-    if arguments == ["--self-test"]:
-        return self_test()
-    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parents[2]
-    faults = check(root)
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(check, self_test)

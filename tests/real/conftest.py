@@ -16,33 +16,12 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "flow"))  # its verbs serve here as well
 
 import lane  # noqa: E402
+from lane_fixtures import gateway, hub, running_hub  # noqa: E402, F401 (fixtures)
 
 
 def pytest_configure():
     """SIGTERM ends the tests as Ctrl-C does: the gateway must not outlive them."""
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
-
-
-@pytest.fixture(scope="session")
-def gateway():
-    lane.need_program("HFPOUR_BINARY")
-    lane.need_program("LIBS3_READ")
-    with lane.Gateway() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def running_hub(tmp_path_factory):
-    running = lane.Hub(tmp_path_factory.mktemp("hub"))
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def hub(running_hub):
-    running_hub.reset()
-    yield running_hub
-    running_hub.reset()
 
 
 @pytest.fixture
