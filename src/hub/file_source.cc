@@ -193,6 +193,7 @@ Result<void> FileSource::judge(const FileEntry& file, const http::Response& answ
   if (stale) slot.link.reset();
   Error error = to_error(name_of(file), answer, false);
   if (stale) error.kind = Kind::expired;
+  if (status == 503) error.kind = Kind::throttled;  // a balancer's word for too many connections (contract hub F.11.43)
   error.sentence = fmt::format("the CDN answered HTTP {} for {}", status, name_of(file));
   return error;
 }

@@ -207,14 +207,4 @@ Result<std::string> HubClient::next_hop(const std::string& url, const http::Resp
   return Error(Kind::usage, "the Hub sends on to " + origin_of_text(*next) + "; set HF_ENDPOINT to use it");
 }
 
-Task<Result<void>> HubClient::wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel) {
-  const std::optional<Millis> delay = backoff.after(error);
-  if (!delay) co_return error;
-  ++progress_.retries;
-  observer_.retrying(RetryFacts{std::move(what), std::move(error), backoff.failures(), *delay});
-  co_await client_.reactor().sleep(*delay, cancel);
-  if (cancel.cancelled()) co_return cancel.error();
-  co_return Result<void>();
-}
-
 }  // namespace hfpour::hub

@@ -15,6 +15,7 @@
 #include "hub/token.h"
 #include "transfer/file_entry.h"
 #include "transfer/observer.h"
+#include "transfer/retrying.h"
 
 namespace hfpour::hub {
 
@@ -53,7 +54,10 @@ class HubClient {
   bool has_newer_token(const http::Response& answer) { return answer.status == 401 && token_.reread(); }
 
   /// Reports the failure and waits as long as `backoff` says. Errors: the one given, when it is to be the last.
-  Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel);
+  Task<Result<void>> wait_after(Error error, std::string what, Backoff& backoff, CancelToken cancel) {
+    return hfpour::wait_after(std::move(error), std::move(what), backoff,
+                              Retrying{client_.reactor(), observer_, progress_}, cancel);
+  }
 
  private:
   /// A GET (or HEAD) on the Hub until it is answered with 200, or, with `redirects_wanted`, with any status below 400.

@@ -85,6 +85,7 @@ def test_the_wait_that_is_asked_for_is_kept(model, store, pour, route, mode, how
     result = pour_model(pour)
     assert result.exit == 0, result.stderr
     assert 2 <= result.seconds < 12
+    assert ("asked to slow down: going on with" in result.stderr) == (route == "resolve"), result.stderr
     check_bucket(store, BASE, MODEL)
 
 

@@ -258,8 +258,10 @@ def test_a_crowded_edge(hub, store, pour):
     hub.repo("me/model", files, {"lfs": ["*.bin"]})
     hub.fault("connection_cap", limit=4, count=-1)
     hub.fault("delay", delay_ms=150, count=-1)  # so that they do meet
-    check_poured(pour_model(pour), store, files)
+    result = pour_model(pour, "--lanes", 12)
+    check_poured(result, store, files)
     assert hub.counters()["faults_fired"].get("connection_cap", 0) > 0
+    assert "going on with 6 of 12 lanes" in result.stderr, result.stderr  # fewer, while the edge takes no more
     assert all(served(hub, path) == len(content) for path, content in files.items())
 
 
