@@ -12,6 +12,7 @@ std::string_view to_string(Kind kind) {
     case Kind::forbidden: return "forbidden";
     case Kind::integrity: return "integrity";
     case Kind::quota: return "quota";
+    case Kind::busy: return "busy";
     case Kind::throttled: return "throttled";
     case Kind::unavailable: return "unavailable";
     case Kind::network: return "network";
@@ -56,6 +57,7 @@ bool is_retryable(Kind kind) {
     case Kind::forbidden:
     case Kind::integrity:
     case Kind::quota:
+    case Kind::busy:
     case Kind::internal: return false;
   }
   return false;

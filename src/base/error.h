@@ -20,6 +20,7 @@ enum class Kind {
   forbidden,        ///< credentials refused, gated or private, no permission
   integrity,        ///< bytes differ from what the Hub promised
   quota,            ///< the store is full, or a limit of it would be broken
+  busy,             ///< another run has the place, or has taken it over
   throttled,        ///< asked to slow down
   unavailable,      ///< the other side is in trouble (5xx)
   network,          ///< no connection, or it broke

@@ -13,6 +13,8 @@ class Random {
 
   /// Uniform in [0, 1).
   double fraction() { return std::uniform_real_distribution<double>(0.0, 1.0)(engine_); }
+  /// Any 64 bits.
+  std::uint64_t word() { return engine_(); }
 
  private:
   std::mt19937_64 engine_;

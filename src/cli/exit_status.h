@@ -25,8 +25,7 @@ enum class ExitStatus : int {
 
 /// The exit status that follows from an error's kind alone.
 ///
-/// `cancelled` gives 130: whoever knows that it was SIGTERM says 143 instead. Deadline and lease
-/// are decided by the caller too, since they are no kinds.
+/// `cancelled` gives 130: whoever knows that it was SIGTERM says 143 instead, or 10 when it was the deadline.
 constexpr int exit_status(Kind kind) {
   switch (kind) {
     case Kind::cancelled: return static_cast<int>(ExitStatus::interrupted);
@@ -36,6 +35,7 @@ constexpr int exit_status(Kind kind) {
     case Kind::forbidden: return static_cast<int>(ExitStatus::forbidden);
     case Kind::integrity: return static_cast<int>(ExitStatus::integrity);
     case Kind::quota: return static_cast<int>(ExitStatus::quota);
+    case Kind::busy: return static_cast<int>(ExitStatus::lease);
     case Kind::throttled:
     case Kind::unavailable:
     case Kind::network:

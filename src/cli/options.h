@@ -108,7 +108,8 @@ struct Options {
 
   std::chrono::seconds retry_for = std::chrono::minutes(5);  ///< without progress, until a failure is final
 
-  std::chrono::seconds deadline{0};  ///< of the whole run; 0: none
+  std::chrono::seconds deadline{0};    ///< of the whole run; 0: none
+  std::chrono::seconds lease_wait{0};  ///< for another run into the same place; 0: none is looked for
   std::chrono::seconds gc_after =
       std::chrono::hours(24);  ///< age from which on an upload that nobody claims is dropped
 

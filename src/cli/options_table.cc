@@ -143,6 +143,13 @@ Result<void> set_deadline(Options& options, const Given& given) {
   return {};
 }
 
+Result<void> set_lease_wait(Options& options, const Given& given) {
+  const std::optional<std::chrono::seconds> time = parse_duration(given.text);
+  if (!time) return refused(given, "write a whole number and s, m, h or d, such as 6h; 0s waits for nobody");
+  options.lease_wait = *time;
+  return {};
+}
+
 Result<void> set_gc_after(Options& options, const Given& given) {
   const std::optional<std::chrono::seconds> age = parse_duration(given.text);
   if (!age) return refused(given, "write a whole number and s, m, h or d, such as 24h");
@@ -162,7 +169,7 @@ std::string shown_memory(const Options& options) {
 using O = Options;
 using G = Given;
 
-constexpr std::array<Setting, 27> table = {{
+constexpr std::array<Setting, 28> table = {{
     {"endpoint-url", "URL", "the S3 endpoint (required)", "S3_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL",
      [](O& o, const G& g) { return set_address(o.endpoint_url, g); }, nothing},
     {"region", "NAME", "the store's region", "AWS_REGION AWS_DEFAULT_REGION",
@@ -203,6 +210,8 @@ constexpr std::array<Setting, 27> table = {{
     {"retry-for", "TIME", "how long to try again without progress", "", set_retry_for,
      [](const O& o) { return std::to_string(o.retry_for.count() / 60) + "m"; }},
     {"deadline", "TIME", "end after that with what is done kept, status 10: 90m, 12h", "", set_deadline, nothing},
+    {"lease-wait", "TIME", "take turns with other runs into this place, and wait so long for one", "", set_lease_wait,
+     nothing},
     {"gc-after", "AGE", "drop open uploads of this place that no run claims and that are older", "", set_gc_after,
      [](const O& o) { return std::to_string(o.gc_after.count() / 3600) + "h"; }},
     {"refresh", "", "ask the Hub even when the model is there", "",

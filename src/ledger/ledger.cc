@@ -74,7 +74,7 @@ Task<Result<Found>> Ledger::look(Identity wanted, CancelToken cancel) {
   const auto keep = [&found](const ListedObject& object) {
     if (!object.name.starts_with(state_folder)) found.objects.push_back(object);
   };
-  Result<void> listed = co_await store_.list(keep, cancel);
+  Result<void> listed = co_await store_.list("", keep, cancel);
   if (!listed) co_return listed.error();
   std::sort(found.objects.begin(), found.objects.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   if (found.satisfies(wanted)) co_return found;

@@ -36,7 +36,8 @@ Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Prog
       hub_(hub_leg_, settings.hub_endpoint, settings.hf_token, console, random, settings.patience, progress),
       bucket_(store_leg_, settings.location, keys_.source(), console, random, settings.patience, progress),
       store_(bucket_, settings.base, settings.memory / 2),
-      ledger_(reactor, store_) {
+      ledger_(reactor, store_),
+      lease_(reactor, store_, random, this_process()) {
   outcome_.uri = settings.uri();
   outcome_.repo = settings.repo.id;
   outcome_.type = hub::to_string(settings.repo.type);
@@ -44,17 +45,45 @@ Run::Run(const Settings& settings, Reactor& reactor, cli::Console& console, Prog
 }
 
 Task<Result<void>> Run::go(CancelToken cancel) {
-  Result<Found> found = co_await ledger_.look(settings_.identity(), cancel);
-  if (!found) co_return found.error();
-  for (const std::string& remark : found->remarks) console_.remark(remark);
-  if (!settings_.refresh && found->satisfies(settings_.identity())) {
-    note_present(*found);
+  Found found;
+  Result<void> looked = co_await look(found, cancel);
+  if (!looked) co_return looked;
+  bool wanted = !is_there(found);
+  if (wanted && settings_.lease_wait.count() > 0 && !settings_.dry_run) {
+    Result<bool> turn = co_await take_turn(found, cancel);
+    if (!turn) co_return turn.error();
+    wanted = *turn;
+  }
+  if (!wanted) {
+    note_present(found);
     co_return Result<void>();
   }
-  Result<Work> work = co_await ask_hub(*found, cancel);
+  Result<void> done;
+  if (lease_.held()) {
+    done = co_await work_in_turn(found, cancel);
+  } else {
+    done = co_await work(found, cancel);
+  }
+  co_return done;
+}
+
+Task<Result<void>> Run::look(Found& found, CancelToken cancel) {
+  Result<Found> looked = co_await ledger_.look(settings_.identity(), cancel);
+  if (!looked) co_return looked.error();
+  found = *std::move(looked);
+  for (const std::string& remark : found.remarks) console_.remark(remark);
+  co_return Result<void>();
+}
+
+bool Run::is_there(const Found& found) const {
+  return !settings_.refresh && found.satisfies(settings_.identity());
+}
+
+Task<Result<void>> Run::work(Found& found, CancelToken cancel) {
+  Result<Work> work = co_await ask_hub(found, cancel);
   if (!work) co_return work.error();
-  if (found->checkpoint) work->left = std::move(found->checkpoint->unfinished);
-  *found = Found();  // the listing of the bucket is not needed any more, and may be long
+  if (found.checkpoint) work->left = std::move(found.checkpoint->unfinished);
+  found = Found();  // the listing of the bucket is not needed any more, and may be long
   Result<MemoryPlan> plan = plan_lanes(*work);
   if (!plan) co_return plan.error();
   console_.planned(plan_facts(*work, *plan));
@@ -191,6 +220,8 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
   outcome_.poured_files = progress_.done_files - progress_.adopted_files;
   outcome_.poured_bytes = progress_.stored_bytes - progress_.adopted_bytes - progress_.resumed_bytes;
   outcome_.limit = cli::main_limit(progress_.samples);
+  if (moved && lease_.held()) moved = co_await lease_.confirm(cancel);
+  if (lease_.lost()) co_return moved;  // the checkpoint and the manifest are another run's now
   if (!moved) {
     const Result<void> saved = co_await save_what_is_done();
     if (!saved) console_.remark("the checkpoint could not be written: " + saved.error().describe());

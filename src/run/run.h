@@ -9,6 +9,7 @@
 #include "cli/format.h"
 #include "http/client.h"
 #include "hub/hub_client.h"
+#include "ledger/lease.h"
 #include "ledger/ledger.h"
 #include "run/settings.h"
 #include "run/store_keys.h"
@@ -42,6 +43,12 @@ class Run {
     std::vector<UnfinishedFile> left;  ///< of an earlier run, as its checkpoint says
   };
 
+  Task<Result<void>> look(Found& found, CancelToken cancel);
+  bool is_there(const Found& found) const;
+  Task<Result<bool>> take_turn(Found& found, CancelToken cancel);
+  Task<Result<void>> work_in_turn(Found& found, CancelToken cancel);
+  Task<Result<void>> work_and_end(Found& found, CancelSource& beside, CancelToken cancel);
+  Task<Result<void>> work(Found& found, CancelToken cancel);
   void note_present(const Found& found);
   void note_planned(const Work& work);
   Task<Result<Work>> ask_hub(const Found& found, CancelToken cancel);
@@ -74,6 +81,7 @@ class Run {
   s3::Bucket bucket_;
   s3::ObjectStore store_;
   Ledger ledger_;
+  Lease lease_;
   Job* job_ = nullptr;      ///< while it runs
   hub::RepoRef canonical_;  ///< the name the Hub uses today
   hub::RepoInfo info_;

@@ -171,6 +171,7 @@ Result<Settings> check(const cli::Options& options) {
   settings.refresh = options.refresh;
   settings.patience.patience = options.retry_for;
   settings.deadline = options.deadline;
+  settings.lease_wait = options.lease_wait;
   settings.gc_after = options.gc_after;
   settings.dry_run = options.dry_run;
   return settings;

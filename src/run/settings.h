@@ -27,8 +27,9 @@ struct Settings {
   std::string hub_ca;  ///< certificates to trust; empty: the system's
   std::string store_ca;
   RetryPolicy patience;
-  std::chrono::seconds deadline{0};  ///< 0: none
-  std::chrono::seconds gc_after{0};  ///< age from which on an upload that nobody claims is dropped
+  std::chrono::seconds deadline{0};    ///< 0: none
+  std::chrono::seconds lease_wait{0};  ///< for another run into the same place; 0: none is looked for
+  std::chrono::seconds gc_after{0};    ///< age from which on an upload that nobody claims is dropped
   Bytes memory = 0;
   unsigned lanes = 0;
   Bytes part_size = 0;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "run/wiring.h"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <thread>
+
+#include "base/text.h"
 
 namespace hfpour::run {
 
@@ -25,6 +29,12 @@ Bytes resident_now() {
   Bytes resident = 0;
   statm >> total >> resident;
   return resident * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
+}
+
+std::string this_process() {
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
+  return fmt::format("{}/{}", printable(host.data(), 60), getpid());
 }
 
 unsigned hash_threads() {

@@ -21,6 +21,9 @@ http::Leg make_leg(const std::string& ca_bundle, Millis stall_limit, Observer& o
 /// Resident memory of this process now.
 Bytes resident_now();
 
+/// `host/process`, for people who look at a lease.
+std::string this_process();
+
 /// Threads that hash: as many as there are cores, 1 to 8.
 unsigned hash_threads();
 

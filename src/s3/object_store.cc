@@ -26,21 +26,43 @@ Task<Result<std::optional<std::string>>> ObjectStore::get(std::string_view name,
   co_return body;
 }
 
-Task<Result<void>> ObjectStore::put(std::string_view name, std::string body, CancelToken cancel) {
+Call ObjectStore::put_call(std::string_view name, std::string body) const {
   Call call;
   call.operation = "PutObject";
   call.method = "PUT";
   call.key = base_ + std::string(name);
   call.headers.add("Content-Type", "application/json");
   call.body = std::move(body);
+  return call;
+}
+
+Task<Result<void>> ObjectStore::put(std::string_view name, std::string body, CancelToken cancel) {
   // A 200 without an ETag is a proxy speaking, not the store (contract s3 §4.12).
   const auto stored = [](const http::Response& reply) -> Result<void> {
     if (!reply.headers.get("ETag").value_or("").empty()) return {};
     return Error(Kind::protocol, "the store's answer to PutObject has no ETag");
   };
-  const Result<http::Response> answer = co_await bucket_.call(std::move(call), cancel, stored);
+  const Result<http::Response> answer = co_await bucket_.call(put_call(name, std::move(body)), cancel, stored);
   if (!answer) co_return answer.error();
   co_return Result<void>();
+}
+
+Task<Result<Store::Created>> ObjectStore::create(std::string_view name, std::string body, CancelToken cancel) {
+  Call call = put_call(name, std::move(body));
+  call.headers.add("If-None-Match", "*");
+  const std::string what = "creating '" + printable(call.key) + "'";
+  Backoff backoff = bucket_.new_backoff();
+  while (true) {
+    const Result<http::Response> answer = co_await bucket_.once(call, nullptr, cancel);
+    if (answer) co_return Created::yes;
+    const Error& error = answer.error();
+    // 409 is a race that another request has won, or is about to (contract s3 §4.7).
+    if (error.http_status == 409 || error.http_status == 412) co_return Created::exists;
+    if (error.http_status == 501) co_return Created::unsupported;
+    if (!is_retryable(error.kind)) co_return error;
+    Result<void> again = co_await bucket_.wait_after(error, what, backoff, cancel);
+    if (!again) co_return again.error();
+  }
 }
 
 Task<Result<void>> ObjectStore::remove(std::string_view name, CancelToken cancel) {
@@ -53,7 +75,9 @@ Task<Result<void>> ObjectStore::remove(std::string_view name, CancelToken cancel
   co_return Result<void>();
 }
 
-Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObject&)> each, CancelToken cancel) {
+Task<Result<void>> ObjectStore::list(std::string_view start, std::function<void(const hfpour::ListedObject&)> each,
+                                     CancelToken cancel) {
+  const std::string prefix = base_ + std::string(start);
   std::string token;
   ListingGuard guard("'" + printable(bucket_.uri(base_)) + "'", listing_limit_);
   while (true) {
@@ -61,7 +85,7 @@ Task<Result<void>> ObjectStore::list(std::function<void(const hfpour::ListedObje
     call.operation = "ListObjectsV2";
     call.method = "GET";
     call.query.emplace_back("list-type", "2");
-    call.query.emplace_back("prefix", base_);
+    call.query.emplace_back("prefix", prefix);
     call.query.emplace_back("encoding-type", "url");
     call.query.emplace_back("max-keys", "1000");
     if (!token.empty()) call.query.emplace_back("continuation-token", token);

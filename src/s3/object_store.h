@@ -18,9 +18,13 @@ class ObjectStore final : public Store {
   Task<Result<std::optional<std::string>>> get(std::string_view name, Bytes limit, CancelToken cancel) override;
   Task<Result<void>> put(std::string_view name, std::string body, CancelToken cancel) override;
   Task<Result<void>> remove(std::string_view name, CancelToken cancel) override;
-  Task<Result<void>> list(std::function<void(const hfpour::ListedObject&)> each, CancelToken cancel) override;
+  Task<Result<Created>> create(std::string_view name, std::string body, CancelToken cancel) override;
+  Task<Result<void>> list(std::string_view start, std::function<void(const hfpour::ListedObject&)> each,
+                          CancelToken cancel) override;
 
  private:
+  Call put_call(std::string_view name, std::string body) const;
+
   Bucket& bucket_;
   std::string base_;
   Bytes listing_limit_;

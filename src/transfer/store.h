@@ -30,8 +30,17 @@ class Store {
   /// Replaces the object.
   virtual Task<Result<void>> put(std::string_view name, std::string body, CancelToken cancel) = 0;
   virtual Task<Result<void>> remove(std::string_view name, CancelToken cancel) = 0;
-  /// Calls `each` for every object, page by page; memory does not grow with their number.
-  virtual Task<Result<void>> list(std::function<void(const ListedObject&)> each, CancelToken cancel) = 0;
+  enum class Created {
+    yes,
+    exists,       ///< there is one of that name, perhaps our own: an answer may have been lost
+    unsupported,  ///< the store says that it cannot do that; others do not mind the condition and say `yes` always
+  };
+  /// Stores the object if there is none of that name.
+  virtual Task<Result<Created>> create(std::string_view name, std::string body, CancelToken cancel) = 0;
+  /// Calls `each` for every object whose name begins with `start`, page by page; memory does not grow with their
+  /// number.
+  virtual Task<Result<void>> list(std::string_view start, std::function<void(const ListedObject&)> each,
+                                  CancelToken cancel) = 0;
 };
 
 }  // namespace hfpour

@@ -17,10 +17,10 @@ MODEL = {
 }
 
 
-def check_bucket(store, base, files):
-    """Exactly `files` lie at `base`, byte for byte, besides the manifest."""
+def check_bucket(store, base, files, state=("manifest.json",)):
+    """Exactly `files` lie at `base`, byte for byte, besides the objects of hfpour's own."""
     objects = store.objects()
-    assert set(objects) == {base + path for path in files} | {base + ".hfpour/manifest.json"}
+    assert set(objects) == {base + path for path in files} | {base + ".hfpour/" + name for name in state}
     for path, content in files.items():
         entry = objects[base + path]
         assert entry["size"] == len(content), path

@@ -174,6 +174,17 @@ def test_a_part_that_paused_for_longer_than_the_store_bears_is_sent_again(hub, b
         assert [entry["key"] for entry in store.journal()].count(BASE + "large.bin") == 1
 
 
+@pytest.mark.row("s3 8.4")
+def test_a_store_that_falls_silent_is_given_up_after_two_minutes(hub, binary):
+    hub.repo("me/model", MODEL)
+    with own(binary, hub) as (store, pour):
+        store.fault("stall", op="UploadPart", at="after", count=1)
+        result = pour("hf://me/model", f"s3://{BUCKET}/p/", "--part-size", "5Mi", timeout=200)
+        assert result.exit == 0, result.stderr
+        assert 119 < result.seconds < 150 and "for 120 s" in result.stderr, result.stderr
+        check_bucket(store, BASE, MODEL)
+
+
 @pytest.mark.row("s3 8.6")
 @pytest.mark.parametrize("close", [False, True])
 def test_a_refusal_while_a_part_is_still_sent_is_heard(model, store, pour, close):

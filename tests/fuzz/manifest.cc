@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "harness.h"
+#include "ledger/lease.h"
 
 namespace hfpour::fuzz {
 namespace {
@@ -37,12 +38,19 @@ Manifest made_of(const std::vector<std::string>& lines) {
   return manifest;
 }
 
+void require_same_lease_again(const LeaseText& lease) {
+  const std::optional<LeaseText> again = read_lease(write_lease(lease, 7));
+  require(again && again->nonce == lease.nonce && again->released == lease.released, "a lease is the same again");
+}
+
 }  // namespace
 
 void take(std::string_view input) {
   const Result<Manifest> manifest = read_manifest(input);
   if (!manifest) require_fit_for_a_log(manifest.error());
   if (manifest) require_same_again(*manifest);
+  const std::optional<LeaseText> lease = read_lease(input);
+  if (lease && lease->nonce.size() < 500) require_same_lease_again(*lease);
   if (!input.empty() && is_utf8(input)) require_same_again(made_of(lines_of(input)));
 }
 

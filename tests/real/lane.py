@@ -245,13 +245,13 @@ def digest(data):
     return {"size": len(data), "md5": hashlib.md5(data).hexdigest(), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def assert_holds(bucket, place, content):
-    """Below `place` there are these files and hfpour's manifest, nothing else, and both readers see the same bytes.
+def assert_holds(bucket, place, content, state=("manifest.json",)):
+    """Below `place` there are these files and the objects of hfpour's own, nothing else, and both readers see the same bytes.
 
     The ETags are the ones computed here from the bytes, the ones the store lists, and the ones the manifest records.
     """
     listed = bucket.list(place)
-    assert set(listed) == {place + path for path in content} | {place + STATE + "manifest.json"}
+    assert set(listed) == {place + path for path in content} | {place + STATE + name for name in state}
     manifest = bucket.manifest(place)
     assert manifest["complete"] is True
     records = {record["path"]: record for record in manifest["files"]}

@@ -1,0 +1,155 @@
+"""`--lease-wait`: of several runs into one place one pours and the others wait for it."""
+
+import base64
+import json
+import signal
+
+import pytest
+from support import BUCKET, MIB, PART, data, wait_until
+from test_pour import check_bucket
+from test_signals import BASE, CHECKPOINT, DESTINATION, MODEL, begin_and_hold
+
+SOURCE = "hf://me/model"
+LEASES = BASE + ".hfpour/lease/"
+WAIT = ("--lease-wait", "200s")
+WAITING = "is pouring into this place: waiting for it"
+SMALL = {f"{n}.bin": data(2 * MIB + n, n) for n in range(4)}
+
+
+def leases(store):
+    """What the leases in the bucket say, by number."""
+    return {key.removeprefix(LEASES): json.loads(store.body(key)) for key in store.objects() if key.startswith(LEASES)}
+
+
+def served(hub):
+    """Bytes of each file."""
+    return {name.removeprefix("models/me/model/"): count for name, count in hub.counters()["bytes"].items()}
+
+
+def check_poured(store, files, number="00000001"):
+    """The files, the manifest, and one lease that is over."""
+    check_bucket(store, BASE, files, ("manifest.json", "lease/" + number))
+    assert leases(store)[number]["released"] is True
+
+
+@pytest.mark.row("s3 8.13")
+def test_of_eight_that_start_at_once_one_pours(hub, store, pour):
+    hub.repo("me/model", SMALL, {"lfs": ["*.bin"]})
+    hub.fault("delay", route="cache", delay_ms=500, count=-1)
+    runs = [pour.start(SOURCE, DESTINATION, "--json", *WAIT) for _ in range(8)]
+    results = [run.wait(60) for run in runs]
+    assert [result.exit for result in results] == [0] * 8, [result.stderr for result in results]
+    assert sorted(result.json()["status"] for result in results) == ["poured"] + ["present"] * 7
+    check_poured(store, SMALL)
+    assert served(hub) == {path: len(content) for path, content in SMALL.items()}
+    assert sum(WAITING in result.stderr for result in results) == 7
+
+
+@pytest.mark.row("s3 8.13")
+def test_a_holder_that_was_killed_is_waited_for_a_minute(hub, store, pour):
+    held = begin_and_hold(hub, store, pour, *WAIT)
+    wait_until(lambda: CHECKPOINT in store.objects())
+    waiting = pour.start(SOURCE, DESTINATION, *WAIT)
+    held.signal(signal.SIGKILL)
+    held.process.wait()
+    hub.admin("reset", {})
+    result = waiting.wait(110)
+    assert result.exit == 0, result.stderr
+    assert WAITING in result.stderr and result.seconds > 50
+    check_poured(store, MODEL, "00000002")
+    assert store.uploads() == []
+    assert served(hub) == {"held.bin": len(MODEL["held.bin"]) - PART}, "what the first had poured was poured again"
+
+
+@pytest.mark.row("s3 8.13")
+def test_a_holder_that_was_frozen_notices_and_does_no_harm(hub, store, pour):
+    frozen = begin_and_hold(hub, store, pour, *WAIT)
+    wait_until(lambda: CHECKPOINT in store.objects())
+    frozen.signal(signal.SIGSTOP)
+    waiting = pour.start(SOURCE, DESTINATION, *WAIT)
+    hub.admin("reset", {})
+    try:
+        result = waiting.wait(110)
+    finally:
+        frozen.signal(signal.SIGCONT)
+    assert result.exit == 0, result.stderr
+    late = frozen.wait(30)
+    assert late.exit == 11, late.stderr
+    assert "another run took over" in late.stderr
+    check_poured(store, MODEL, "00000002")
+    assert store.manifest(BASE)["complete"] is True and CHECKPOINT not in store.objects()
+    assert [entry["key"] for entry in store.journal()].count(BASE + "held.bin") == 1
+    assert store.uploads() == []
+
+
+@pytest.mark.row("s3 8.13")
+def test_the_answer_to_the_claim_may_be_lost(hub, store, pour):
+    hub.repo("me/model", SMALL)
+    store.fault("lost_answer", op="PutObject", key=LEASES + "*")
+    result = pour(SOURCE, DESTINATION, *WAIT)
+    assert result.exit == 0, result.stderr
+    assert WAITING not in result.stderr
+    check_poured(store, SMALL)
+
+
+@pytest.mark.row("s3 8.13")
+@pytest.mark.parametrize("fault", [
+    {"mode": "ignore_conditions"}, {"mode": "status", "code": "NotImplemented", "status": 501, "has_header": "If-None-Match", "count": -1},
+    {"mode": "status", "code": "AccessDenied", "status": 403, "op": "PutObject", "key": LEASES + "*", "count": -1}],
+    ids=["ignored", "refused", "not writable"])
+def test_a_store_that_keeps_no_lease_is_told_of_and_gone_on_with(hub, store, pour, fault):
+    hub.repo("me/model", SMALL)
+    store.fault(**fault)
+    result = pour(SOURCE, DESTINATION, *WAIT)
+    assert result.exit == 0, result.stderr
+    assert "this store cannot keep a lease" in result.stderr
+    check_bucket(store, BASE, SMALL)
+    assert leases(store) == {}
+
+
+@pytest.mark.row("s3 8.13")
+def test_a_listing_of_leases_has_pages(hub, store, pour):
+    hub.repo("me/model", SMALL)
+    text = base64.b64encode(json.dumps({"owner": "old/1", "nonce": "", "released": True}).encode()).decode()
+    for number in range(1, 1102):
+        store.admin("object", {"bucket": BUCKET, "key": f"{LEASES}{number:08}", "action": "put", "base64": text})
+    result = pour(SOURCE, DESTINATION, *WAIT)
+    assert result.exit == 0, result.stderr
+    assert WAITING not in result.stderr
+    found = leases(store)
+    assert max(found) == "00001102" and found["00001102"]["released"] is True
+    assert len(found) <= 1002, "some of the old ones are dropped each time"
+
+
+def test_a_wait_that_is_over_has_a_status_of_its_own(hub, store, pour):
+    held = begin_and_hold(hub, store, pour, *WAIT)
+    result = pour(SOURCE, DESTINATION, "--lease-wait", "1s")
+    assert result.exit == 11, result.stderr
+    assert "is still pouring into 's3://" in result.stderr.splitlines()[-1], result.stderr
+    assert f"/{held.process.pid}) is" in result.stderr
+    held.signal(signal.SIGTERM)
+    assert held.wait(30).exit == 143
+    assert leases(store)["00000001"]["released"] is True
+    hub.admin("reset", {})
+    after = pour(SOURCE, DESTINATION, "--lease-wait", "1s")
+    assert after.exit == 0, after.stderr
+    check_poured(store, MODEL, "00000002")
+
+
+def test_what_is_there_and_what_is_only_planned_asks_for_no_lease(hub, store, pour):
+    hub.repo("me/model", SMALL)
+    assert pour(SOURCE, DESTINATION, "--dry-run", *WAIT).exit == 0
+    assert leases(store) == {}
+    assert pour(SOURCE, DESTINATION).exit == 0
+    assert pour(SOURCE, DESTINATION, *WAIT).exit == 0
+    assert leases(store) == {}
+
+
+def test_one_that_does_not_ask_does_not_wait(hub, store, pour):
+    """The default: both pour, and both end right."""
+    held = begin_and_hold(hub, store, pour, *WAIT, at=PART + 1000)
+    hub.admin("reset", {})
+    assert pour(SOURCE, DESTINATION).exit == 0
+    result = held.wait(30)
+    assert result.exit == 0, result.stderr
+    check_poured(store, MODEL)
