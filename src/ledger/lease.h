@@ -36,6 +36,8 @@ class Lease {
 
   /// Looks who has the place: true when nobody has. Errors: the store's.
   Task<Result<bool>> is_free(CancelToken cancel);
+  /// True when somebody has had the place before.
+  bool was_taken() const { return seen_.number > 0; }
   /// Who had it when it was looked at last; empty when that is not known.
   const std::string& holder() const { return seen_.text.owner; }
 

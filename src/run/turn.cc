@@ -25,7 +25,8 @@ Task<Result<bool>> Run::take_turn(Found& found, CancelToken cancel) {
   while (true) {
     Result<bool> free = co_await lease_.is_free(cancel);
     if (!free) co_return free.error();
-    if (*free && waited) {
+    // Whoever had it may have poured all since the bucket was looked at.
+    if (*free && lease_.was_taken()) {
       Result<void> looked = co_await look(found, cancel);
       if (!looked) co_return looked.error();
       if (is_there(found)) co_return false;

@@ -83,6 +83,21 @@ def test_a_holder_that_was_frozen_notices_and_does_no_harm(hub, store, pour):
 
 
 @pytest.mark.row("s3 8.13")
+def test_one_that_looked_too_early_looks_again(hub, store, pour):
+    """Between its look at the bucket and its look at the lease another run pours everything."""
+    hub.repo("me/model", SMALL, {"lfs": ["*.bin"]})
+    store.fault("stall", op="ListObjectsV2", at="start", then="continue")
+    early = pour.start(SOURCE, DESTINATION, "--json", *WAIT)
+    assert store.admin("wait?event=stalled&op=ListObjectsV2&count=1&timeout_s=20")["ok"]
+    assert pour(SOURCE, DESTINATION, *WAIT).exit == 0
+    store.admin("release", {})
+    result = early.wait(30)
+    assert (result.exit, result.json()["status"]) == (0, "present"), result.stderr
+    check_poured(store, SMALL)
+    assert served(hub) == {path: len(content) for path, content in SMALL.items()}
+
+
+@pytest.mark.row("s3 8.13")
 def test_the_answer_to_the_claim_may_be_lost(hub, store, pour):
     hub.repo("me/model", SMALL)
     store.fault("lost_answer", op="PutObject", key=LEASES + "*")
