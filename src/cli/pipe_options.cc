@@ -80,7 +80,7 @@ them must fit into --memory, so that is what bounds the stream: 256Mi takes abou
 
 A run that was killed leaves such uploads behind: no list of objects shows them, and they are billed. An
 upload is as old as its last part, so one that is still growing stays. Those of other tools are dropped
-as well. On stdout: one line for each upload.
+as well, and those that a later run would have gone on with. On stdout: one line for each upload.
 
 )"},
 }};

@@ -161,6 +161,7 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
   bool renewed = false;
   while (true) {
     co_await pacer_.turn(bucket, cancel);
+    request = make_request(request.method, request.url);  // with the token of now: the wait may have been long
     // The leg's own limits end a silent answer; this one ends one that trickles.
     Deadline deadline(client_.reactor(), answer_limit, cancel,
                       Error(Kind::timeout, "the Hub did not finish its answer in a minute"));
@@ -182,10 +183,7 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
         continue;
       }
       // Somebody may have put a new token in the place of one that ran out.
-      if (!std::exchange(renewed, true) && has_newer_token(*answer)) {
-        request = make_request(request.method, request.url);
-        continue;
-      }
+      if (answer->status == 401 && !std::exchange(renewed, true) && has_newer_token(*answer)) continue;
       error = redirect ? Error(Kind::usage, what + " is redirected round in a circle")
                        : to_error(what, *answer, !token_.empty());
       const int status = answer->status;

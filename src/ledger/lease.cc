@@ -110,11 +110,15 @@ Task<Result<Lease::Claim>> Lease::claim(CancelToken cancel) {
     made = co_await store_.create(name, text, cancel);
     if (!made) co_return made.error();
     if (*made != Store::Created::exists) {
-      Result<void> removed = co_await store_.remove(name, cancel);
-      if (!removed) co_return removed.error();
+      const Result<void> removed = co_await store_.remove(name, cancel);
+      (void)removed;  // not everybody may
       co_return Claim::unsupported;
     }
   }
+  // Others may have come and gone since it was looked at, and the number may be an old one.
+  Result<Seen> last = co_await newest(cancel);
+  if (!last) co_return last.error();
+  if (last->number > number_) co_return Claim::lost;
   state_ = State::held;
   renewed_ = begun;
   co_return Claim::ours;
@@ -130,8 +134,11 @@ Task<Result<bool>> Lease::is_mine(CancelToken cancel) {
 }
 
 Task<Result<void>> Lease::keep(CancelToken cancel) {
-  Result<void> dropped = co_await drop_older(cancel);
-  (void)dropped;  // they only lie there
+  {
+    Deadline deadline(reactor_, beat_deadline, cancel);  // the first beat must not wait for it
+    const Result<void> dropped = co_await drop_older(deadline.token());
+    (void)dropped;  // they only lie there
+  }
   Millis pause = beat_interval;
   while (true) {
     co_await reactor_.sleep(pause, cancel);

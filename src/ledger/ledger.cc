@@ -116,10 +116,15 @@ void Ledger::stored(const FileEntry& file, StoredFile facts) {
   dirty_ = true;
 }
 
+void Ledger::set_aside(std::vector<UnfinishedFile> others) {
+  others_ = std::move(others);
+}
+
 void Ledger::rest(std::vector<UnfinishedFile> left) {
   look_ = nullptr;
   dirty_ = dirty_ || !left.empty() || !current_.unfinished.empty();
   current_.unfinished = std::move(left);
+  current_.unfinished.insert(current_.unfinished.end(), others_.begin(), others_.end());
 }
 
 Task<Result<void>> Ledger::keep_checkpoint(CancelToken cancel) {
@@ -138,7 +143,10 @@ Task<Result<void>> Ledger::save_checkpoint(CancelToken cancel) {
   if (!dirty_) co_return Result<void>();
   dirty_ = false;
   sort_files();
-  if (look_) current_.unfinished = look_();
+  if (look_) {
+    current_.unfinished = look_();
+    current_.unfinished.insert(current_.unfinished.end(), others_.begin(), others_.end());
+  }
   // A run that has done nothing leaves nothing behind.
   if (current_.files.empty() && current_.unfinished.empty() && !written_) co_return Result<void>();
   const SteadyTime begun = reactor_.clock().now();
@@ -157,8 +165,15 @@ Task<Result<void>> Ledger::seal(CancelToken cancel) {
   Result<void> put = co_await store_.put(manifest_name, write_manifest(current_), cancel);
   if (!put) co_return put.error().at("writing the manifest");
   // A checkpoint left behind does no harm: the manifest is looked at first.
-  const Result<void> removed = co_await store_.remove(checkpoint_name, cancel);
-  (void)removed;
+  Result<void> tidied;
+  if (others_.empty()) {
+    tidied = co_await store_.remove(checkpoint_name, cancel);
+  } else {
+    current_.complete = false;
+    current_.files.clear();
+    current_.unfinished = others_;
+    tidied = co_await store_.put(checkpoint_name, write_manifest(current_), cancel);
+  }
   co_return Result<void>();
 }
 

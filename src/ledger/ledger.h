@@ -48,7 +48,9 @@ class Ledger final : public Records {
   void advanced() override { dirty_ = true; }
   /// From now on `look` says what is unfinished, whenever a checkpoint is written.
   void follow(std::function<std::vector<UnfinishedFile>()> look) { look_ = std::move(look); }
-  /// The end of that: this is what is left.
+  /// What earlier runs have left of files that this one does not pour: kept beside, also when all is done.
+  void set_aside(std::vector<UnfinishedFile> others);
+  /// The end of `follow`: this is what is left.
   void rest(std::vector<UnfinishedFile> left);
 
   /// Writes the checkpoint now and then until cancelled. Trouble with it is no reason to stop: it is tried again.
@@ -67,6 +69,7 @@ class Ledger final : public Records {
   Store& store_;
   Manifest current_;
   std::function<std::vector<UnfinishedFile>()> look_;  ///< empty: `current_.unfinished` stands
+  std::vector<UnfinishedFile> others_;
   bool dirty_ = false;
   bool written_ = false;  ///< there may be a checkpoint
   Millis writing_took_{0};

@@ -68,6 +68,7 @@ Task<Result<void>> Run::go(CancelToken cancel) {
 }
 
 Task<Result<void>> Run::look(Found& found, CancelToken cancel) {
+  found = Found();  // two listings at a time might be too much
   Result<Found> looked = co_await ledger_.look(settings_.identity(), cancel);
   if (!looked) co_return looked.error();
   found = *std::move(looked);
@@ -216,7 +217,10 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
   for (const FileEntry* const file : work.to_pour) progress_.total_bytes += file->size;
   ledger_.begin(settings_.identity(), info_.commit, std::move(work.kept), work.left);
 
-  Result<void> moved = co_await move_bytes(work, plan, cancel);
+  Result<void> moved = co_await tidy(work, cancel);
+  if (moved) {
+    moved = co_await move_bytes(work, plan, cancel);
+  }
   outcome_.poured_files = progress_.done_files - progress_.adopted_files;
   outcome_.poured_bytes = progress_.stored_bytes - progress_.adopted_bytes - progress_.resumed_bytes;
   outcome_.limit = cli::main_limit(progress_.samples);
@@ -230,7 +234,7 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
   Result<void> sealed = co_await ledger_.seal(cancel);
   if (sealed) {
     outcome_.status = cli::Status::poured;
-  } else {
+  } else if (!lease_.lost()) {
     const Result<void> saved = co_await save_what_is_done();
     (void)saved;
   }
@@ -279,10 +283,6 @@ Task<Result<void>> Run::adopt_and_pour(Work& work, const MemoryPlan& plan, const
 
 Task<Result<void>> Run::resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services,
                                         const RingPool& pool, CancelToken cancel) {
-  std::vector<std::string> claimed;
-  for (const UnfinishedFile& one : work.left) claimed.push_back(one.upload.upload_id);
-  Result<void> swept = co_await sweep(std::move(claimed), cancel);
-  if (!swept) co_return swept;
   Resumption resumption(services, work.to_pour, std::move(work.left), settings_.part_size);
   Result<Leftovers> left = co_await resumption.run(cancel);
   if (!left) co_return left.error();
@@ -300,8 +300,24 @@ Task<Result<void>> Run::resume_and_pour(Work& work, const MemoryPlan& plan, cons
   co_return done;
 }
 
-/// Uploads of this place that no run claims, because it was killed before it could note them, are billed for ever.
-Task<Result<void>> Run::sweep(std::vector<std::string> claimed, CancelToken cancel) {
+/// What earlier runs left open: notes of files that are poured now stay with the work. Those of other files, of another
+/// selection perhaps, are kept for a run that wants them, until their uploads are too old.
+Task<Result<void>> Run::tidy(Work& work, CancelToken cancel) {
+  std::unordered_set<std::string_view> poured;
+  for (const FileEntry* const file : work.to_pour) poured.insert(file->path);
+  std::vector<UnfinishedFile> ours;
+  std::vector<UnfinishedFile> others;
+  for (UnfinishedFile& one : work.left) (poured.contains(one.file.path) ? ours : others).push_back(std::move(one));
+  work.left = std::move(ours);
+  Result<void> swept = co_await sweep(work.left, others, cancel);
+  ledger_.set_aside(std::move(others));
+  co_return swept;
+}
+
+/// Drops uploads of this place that no run claims, because it was killed before it could note them: they would be
+/// billed for ever. Of `others` those are forgotten whose upload is gone or too old.
+Task<Result<void>> Run::sweep(const std::vector<UnfinishedFile>& claimed, std::vector<UnfinishedFile>& others,
+                              CancelToken cancel) {
   Deadline deadline(reactor_, sweep_deadline, cancel);
   Sweep sweep(bucket_, console_);
   Result<std::vector<s3::ListedUpload>> open = co_await sweep.list(settings_.base, deadline.token());
@@ -312,13 +328,20 @@ Task<Result<void>> Run::sweep(std::vector<std::string> claimed, CancelToken canc
     co_return Result<void>();
   }
   std::size_t dropped = 0;
+  std::unordered_set<std::string> still_open;
+  for (const s3::ListedUpload& upload : *open) still_open.insert(upload.upload_id);
   for (s3::ListedUpload& upload : *open) {
-    if (std::ranges::find(claimed, upload.upload_id) != claimed.end()) continue;
+    const std::string id = upload.upload_id;
+    const auto has_id = [&id](const UnfinishedFile& one) { return one.upload.upload_id == id; };
+    if (std::ranges::any_of(claimed, has_id)) continue;
     const Result<std::optional<Sweep::Found>> settled =
         co_await sweep.settle(std::move(upload), settings_.gc_after, false, deadline.token());
     if (!settled) break;
-    if (settled->has_value() && (*settled)->idle) ++dropped;
+    if (!settled->has_value() || !(*settled)->idle) continue;
+    still_open.erase(id);
+    ++dropped;
   }
+  std::erase_if(others, [&](const UnfinishedFile& one) { return !still_open.contains(one.upload.upload_id); });
   if (dropped > 0)
     console_.remark(fmt::format("dropped {} that an earlier run had left open", cli::plural(dropped, "upload")));
   if (cancel.cancelled()) co_return cancel.error();

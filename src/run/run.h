@@ -63,7 +63,9 @@ class Run {
                                     CancelToken cancel);
   Task<Result<void>> resume_and_pour(Work& work, const MemoryPlan& plan, const Services& services, const RingPool& pool,
                                      CancelToken cancel);
-  Task<Result<void>> sweep(std::vector<std::string> claimed, CancelToken cancel);
+  Task<Result<void>> tidy(Work& work, CancelToken cancel);
+  Task<Result<void>> sweep(const std::vector<UnfinishedFile>& claimed, std::vector<UnfinishedFile>& others,
+                           CancelToken cancel);
   Task<Result<void>> keep_ticking(CancelToken cancel);
   Task<Result<void>> move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<Result<void>> save_what_is_done();

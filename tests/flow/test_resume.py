@@ -155,6 +155,27 @@ def test_another_commit_with_the_same_file_goes_on(hub, store, pour):
     go_on(hub, store, pour, files=changed)
 
 
+def test_another_selection_leaves_what_was_begun(hub, store, pour):
+    """A run without the large file ends well, and the run after that goes on where the first one was."""
+    killed(hub, store, pour)
+    upload = noted(store)["upload"]
+    assert pour("hf://me/model", DESTINATION, "--exclude", "large.bin").exit == 0
+    assert hub.counters()["bytes"].get("models/me/model/large.bin", 0) == 0
+    assert store.manifest(BASE)["complete"] is True and noted(store)["upload"] == upload
+    assert store.orphans() == []
+    go_on(hub, store, pour)
+    assert CHECKPOINT not in store.objects()
+
+
+def test_what_no_run_wants_goes_by_age(hub, store, pour):
+    killed(hub, store, pour)
+    upload = noted(store)["upload"]
+    store.admin("upload", {"id": upload, "age_s": 90000, "part_age_s": 90000})
+    result = pour("hf://me/model", DESTINATION, "--exclude", "large.bin")
+    assert result.exit == 0 and "dropped 1 upload" in result.stderr, result.stderr
+    assert store.uploads() == [] and CHECKPOINT not in store.objects()
+
+
 def spoil(note, how):
     if how == "hash":
         note["midstate"] = "00" + note["midstate"][2:]

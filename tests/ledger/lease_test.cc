@@ -74,6 +74,17 @@ TEST_CASE("lease: of two that see a free place one gets it") {
   CHECK_FALSE(bench.is_free(bench.ours));
 }
 
+TEST_CASE("lease: a number that has become an old one is none") {
+  LeaseBench bench;
+  bench.store.objects[first] = write_lease(LeaseText{"old/1", "old", true}, 0);
+  REQUIRE(bench.is_free(bench.ours));
+  // The second came and went, and the third has dropped its object.
+  bench.store.objects[".hfpour/lease/00000003"] = write_lease(LeaseText{"theirs/2", "other", false}, 0);
+  CHECK(bench.claim(bench.ours) == Lease::Claim::lost);
+  CHECK_FALSE(bench.ours.held());
+  CHECK_FALSE(bench.is_free(bench.ours));
+}
+
 TEST_CASE("lease: the answer to our own claim may be lost") {
   LeaseBench bench;
   bench.store.lose_an_answer = true;
