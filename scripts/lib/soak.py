@@ -119,12 +119,12 @@ def main():
     options.add_argument("--one-file", type=int, metavar="GB")
     options.add_argument("--out", required=True, type=pathlib.Path)
     options = options.parse_args()
+    ceiling = int(options.memory.removesuffix("Mi")) * MIB  # what it cannot read is told before the long run
     samples = []
     with tempfile.TemporaryDirectory() as folder:
         peak = (one_file if options.one_file else many_shards)(options, pathlib.Path(folder), samples)
     assert len(samples) > 10, samples
     name = "soak-one-file" if options.one_file else "soak"
-    ceiling = int(options.memory.removesuffix("Mi")) * MIB
     options.out.mkdir(exist_ok=True)
     rows = ["bytes,resident,socket_buffers"] + [",".join(map(str, sample)) for sample in samples]
     (options.out / f"{name}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")

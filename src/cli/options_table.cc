@@ -128,33 +128,34 @@ Result<void> set_ca_bundle(CaBundle& field, const Given& given) {
   return {};
 }
 
-Result<void> set_retry_for(Options& options, const Given& given) {
-  const std::optional<std::chrono::seconds> time = parse_duration(given.text);
-  if (!time || *time > std::chrono::hours(24))
-    return refused(given, "write a whole number and s, m or h, such as 5m, up to 24h");
-  options.retry_for = *time;
+using Seconds = std::chrono::seconds;
+constexpr Seconds endless = Seconds::max();
+
+Result<void> set_duration(Seconds& field, const Given& given, Seconds least, Seconds most, std::string_view rule) {
+  const std::optional<Seconds> time = parse_duration(given.text);
+  if (!time || *time < least || *time > most) return refused(given, rule);
+  field = *time;
   return {};
+}
+
+Result<void> set_retry_for(Options& options, const Given& given) {
+  return set_duration(options.retry_for, given, Seconds(0), std::chrono::hours(24),
+                      "write a whole number and s, m or h, such as 5m, up to 24h");
 }
 
 Result<void> set_deadline(Options& options, const Given& given) {
-  const std::optional<std::chrono::seconds> time = parse_duration(given.text);
-  if (!time || time->count() == 0) return refused(given, "write a whole number and s, m, h or d, such as 2h");
-  options.deadline = *time;
-  return {};
+  return set_duration(options.deadline, given, Seconds(1), endless,
+                      "write a whole number and s, m, h or d, such as 2h");
 }
 
 Result<void> set_lease_wait(Options& options, const Given& given) {
-  const std::optional<std::chrono::seconds> time = parse_duration(given.text);
-  if (!time) return refused(given, "write a whole number and s, m, h or d, such as 6h; 0s waits for nobody");
-  options.lease_wait = *time;
-  return {};
+  return set_duration(options.lease_wait, given, Seconds(0), endless,
+                      "write a whole number and s, m, h or d, such as 6h; 0s waits for nobody");
 }
 
 Result<void> set_gc_after(Options& options, const Given& given) {
-  const std::optional<std::chrono::seconds> age = parse_duration(given.text);
-  if (!age) return refused(given, "write a whole number and s, m, h or d, such as 24h");
-  options.gc_after = *age;
-  return {};
+  return set_duration(options.gc_after, given, Seconds(0), endless,
+                      "write a whole number and s, m, h or d, such as 24h");
 }
 
 std::string nothing(const Options&) {

@@ -14,6 +14,7 @@ namespace hfpour::keys {
 namespace {
 
 constexpr std::size_t longest_value = 16 * 1024;
+constexpr std::size_t longest_code = 64;  // as for the codes of the store: more is no code, but an answer gone wrong
 
 Error odd(std::string_view what) {
   return Error(Kind::protocol, fmt::format("the answer {}", what));
@@ -95,7 +96,7 @@ std::string parse_sts_error(std::string_view body) {
   if (!document.load_buffer(body.data(), body.size(), pugi::parse_default, pugi::encoding_utf8)) return "";
   const pugi::xml_node root = child(document, "ErrorResponse");
   const std::string code = value_of(child(root ? root : document, "Error"), "Code");
-  return is_key_text(code) ? printable(code, 64) : "";
+  return is_key_text(code) && code.size() <= longest_code ? code : "";
 }
 
 }  // namespace hfpour::keys

@@ -41,7 +41,8 @@ Result<Grant> parse_json_grant(std::string_view body);
 /// The answer to AssumeRoleWithWebIdentity. Errors: `protocol`. Pure; any thread.
 Result<Grant> parse_sts_grant(std::string_view body);
 
-/// `Code` of an error answer of STS, without its message, since that may quote the token; empty if there is none.
+/// `Code` of an error answer of STS, without its message, since that may quote the token; empty if there is
+/// none, or one that no code is: over 64 characters or not printable ASCII.
 std::string parse_sts_error(std::string_view body);
 
 /// Whether a value can stand in a header or a signature: printable ASCII without blanks, not empty, at most 16 KiB.

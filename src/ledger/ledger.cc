@@ -123,7 +123,11 @@ void Ledger::set_aside(std::vector<UnfinishedFile> others) {
 void Ledger::rest(std::vector<UnfinishedFile> left) {
   look_ = nullptr;
   dirty_ = dirty_ || !left.empty() || !current_.unfinished.empty();
-  current_.unfinished = std::move(left);
+  set_unfinished(std::move(left));
+}
+
+void Ledger::set_unfinished(std::vector<UnfinishedFile> ours) {
+  current_.unfinished = std::move(ours);
   current_.unfinished.insert(current_.unfinished.end(), others_.begin(), others_.end());
 }
 
@@ -143,10 +147,7 @@ Task<Result<void>> Ledger::save_checkpoint(CancelToken cancel) {
   if (!dirty_) co_return Result<void>();
   dirty_ = false;
   sort_files();
-  if (look_) {
-    current_.unfinished = look_();
-    current_.unfinished.insert(current_.unfinished.end(), others_.begin(), others_.end());
-  }
+  if (look_) set_unfinished(look_());
   // A run that has done nothing leaves nothing behind.
   if (current_.files.empty() && current_.unfinished.empty() && !written_) co_return Result<void>();
   const SteadyTime begun = reactor_.clock().now();
@@ -164,17 +165,23 @@ Task<Result<void>> Ledger::seal(CancelToken cancel) {
   sort_files();
   Result<void> put = co_await store_.put(manifest_name, write_manifest(current_), cancel);
   if (!put) co_return put.error().at("writing the manifest");
-  // A checkpoint left behind does no harm: the manifest is looked at first.
-  Result<void> tidied;
-  if (others_.empty()) {
-    tidied = co_await store_.remove(checkpoint_name, cancel);
-  } else {
-    current_.complete = false;
-    current_.files.clear();
-    current_.unfinished = others_;
-    tidied = co_await store_.put(checkpoint_name, write_manifest(current_), cancel);
-  }
+  const Result<void> tidied = co_await drop_checkpoint(cancel);
+  (void)tidied;  // one left behind does no harm: the manifest is looked at first
   co_return Result<void>();
+}
+
+/// All is in the manifest; only notes of files that this run did not pour are worth a checkpoint.
+Task<Result<void>> Ledger::drop_checkpoint(CancelToken cancel) {
+  Result<void> done;
+  if (others_.empty()) {
+    done = co_await store_.remove(checkpoint_name, cancel);
+    co_return done;
+  }
+  current_.complete = false;
+  current_.files.clear();
+  set_unfinished({});
+  done = co_await store_.put(checkpoint_name, write_manifest(current_), cancel);
+  co_return done;
 }
 
 void Ledger::sort_files() {

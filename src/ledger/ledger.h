@@ -63,6 +63,9 @@ class Ledger final : public Records {
  private:
   Task<Result<std::optional<Manifest>>> read(std::string_view name, std::vector<std::string>& remarks,
                                              CancelToken cancel);
+  Task<Result<void>> drop_checkpoint(CancelToken cancel);
+  /// `ours` and what was set aside.
+  void set_unfinished(std::vector<UnfinishedFile> ours);
   void sort_files();
 
   Reactor& reactor_;

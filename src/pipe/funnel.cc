@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "loop/deadline.h"
 #include "transfer/part_state.h"
+#include "transfer/retrying.h"
 
 namespace hfpour {
 namespace {
@@ -236,12 +237,11 @@ Task<Result<void>> Funnel::send(unsigned number, CancelToken cancel) {
     // An upload that is gone does not come back, and bytes that arrive wrong again and again are no accident.
     const bool hopeless =
         error->kind == Kind::expired || (error->kind == Kind::protocol && ++data_errors >= most_data_errors);
-    const std::optional<Millis> delay = hopeless ? std::nullopt : backoff.after(*error);
-    if (!delay) co_return error->at(name_of(number));
-    ++services_.progress.retries;
-    services_.observer.retrying(RetryFacts{name_of(number), std::move(*error), backoff.failures(), *delay});
-    co_await services_.reactor.sleep(*delay, cancel);
+    if (hopeless) co_return error->at(name_of(number));
+    const Retrying whom{services_.reactor, services_.observer, services_.progress};
+    Result<void> again = co_await wait_after(std::move(*error), name_of(number), backoff, whom, cancel);
     if (cancel.cancelled()) co_return cancel.error();
+    if (!again) co_return again.error().at(name_of(number));
   }
 }
 

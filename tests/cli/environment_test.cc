@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ class TemporaryFile {
   std::string name() const { return path_.substr(path_.rfind('/')); }
 
  private:
-  std::string path_ = "/tmp/hfpour-token-XXXXXX";
+  std::string path_ = (std::filesystem::temp_directory_path() / "hfpour-token-XXXXXX").string();
 };
 
 std::string token(const Environment::Values& values) {

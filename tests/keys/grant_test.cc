@@ -72,4 +72,9 @@ TEST_CASE("grant: the code of a refusal of STS") {
        {"", "x", "<a/>", "<ErrorResponse><Error><Code>two words</Code></Error></ErrorResponse>"}) {
     CHECK(keys::parse_sts_error(text).empty());
   }
+  const auto of_length = [](std::size_t count) {
+    return keys::parse_sts_error("<Error><Code>" + std::string(count, 'A') + "</Code></Error>");
+  };
+  CHECK(of_length(64) == std::string(64, 'A'));
+  CHECK(of_length(65).empty());
 }
