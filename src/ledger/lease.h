@@ -46,7 +46,7 @@ class Lease {
     lost,         ///< another run was faster
     unsupported,  ///< the store has no "only if it is not there", or nobody may write there
   };
-  /// Tries to take the place that was found free. Errors: the store's.
+  /// Tries to take the place that was found free. Errors: the store's; it may be held all the same, and be given back.
   Task<Result<Claim>> claim(CancelToken cancel);
   bool held() const { return state_ == State::held; }
   bool lost() const { return state_ == State::lost; }

@@ -20,7 +20,10 @@ namespace {
 
 constexpr Millis tick_interval{200};
 constexpr Millis sweep_deadline{20'000};  ///< nothing waits longer for it
-constexpr Millis save_deadline{2'500};    ///< with the aborts before it inside the 10 s of a SIGTERM
+// After SIGTERM a run is gone within 10 s, as the design promises: aborts, the checkpoint, then the lease
+// (run/turn.cc).
+constexpr Millis tidy_grace{5'000};
+constexpr Millis save_deadline{2'500};
 
 }  // namespace
 
@@ -51,7 +54,10 @@ Task<Result<void>> Run::go(CancelToken cancel) {
   bool wanted = !is_there(found);
   if (wanted && settings_.lease_wait.count() > 0 && !settings_.dry_run) {
     Result<bool> turn = co_await take_turn(found, cancel);
-    if (!turn) co_return turn.error();
+    if (!turn) {
+      co_await give_back();
+      co_return turn.error();
+    }
     wanted = *turn;
   }
   if (!wanted) {
@@ -253,10 +259,11 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   s3::ObjectSource readback(bucket_, settings_.base);
   s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit}, settings_.check_md5);
   Pace pace(plan.lanes, console_, progress_);
+  Grace tidying(reactor_, cancel, tidy_grace);
   const auto services_with = [&](Source& from) {
-    return Services{reactor_,          hashers,   from,    sink, ledger_,
-                    console_,          progress_, random_, pace, settings_.check_md5,
-                    settings_.patience};
+    return Services{reactor_,           hashers,        from,    sink, ledger_,
+                    console_,           progress_,      random_, pace, settings_.check_md5,
+                    settings_.patience, tidying.token()};
   };
   const Services checking = services_with(readback);
   const Services pouring = services_with(source);

@@ -47,6 +47,7 @@ class Run {
   bool is_there(const Found& found) const;
   Task<Result<bool>> take_turn(Found& found, CancelToken cancel);
   Task<Result<void>> work_in_turn(Found& found, CancelToken cancel);
+  Task<void> give_back();
   Task<Result<void>> work_and_end(Found& found, CancelSource& beside, CancelToken cancel);
   Task<Result<void>> work(Found& found, CancelToken cancel);
   void note_present(const Found& found);

@@ -13,7 +13,9 @@ namespace {
 
 constexpr Millis shortest_look{2'000};  ///< contract s3 §6.3: a look every 2 to 10 s, never in step with others
 constexpr Millis looks_differ_by{3'000};
-constexpr Millis release_deadline{2'500};
+constexpr Millis claim_grace{
+    1'000};  ///< for the answer to a claim that a signal cuts off: unknown, it blocks others for a minute
+constexpr Millis release_deadline{1'500};
 
 }  // namespace
 
@@ -32,7 +34,10 @@ Task<Result<bool>> Run::take_turn(Found& found, CancelToken cancel) {
       if (is_there(found)) co_return false;
     }
     Result<Lease::Claim> claim = Lease::Claim::lost;
-    if (*free) claim = co_await lease_.claim(cancel);
+    if (*free) {
+      Grace grace(reactor_, cancel, claim_grace);
+      claim = co_await lease_.claim(grace.token());
+    }
     if (!claim) co_return claim.error();
     if (*claim == Lease::Claim::ours) co_return true;
     if (*claim == Lease::Claim::unsupported) {
@@ -60,10 +65,15 @@ Task<Result<void>> Run::work_in_turn(Found& found, CancelToken cancel) {
   group.spawn(lease_.keep(beside.token()));
   Result<void> done = co_await group.join();
   if (outcome_.status == cli::Status::poured) done = Result<void>();  // what the lease says by now does not matter
+  co_await give_back();
+  co_return done;
+}
+
+/// Lets the next run begin at once; does nothing when no lease is held.
+Task<void> Run::give_back() {
   Deadline deadline(reactor_, release_deadline);
   const Result<void> released = co_await lease_.release(deadline.token());
   if (!released) console_.remark("the lease could not be given back: " + released.error().describe());
-  co_return done;
 }
 
 Task<Result<void>> Run::work_and_end(Found& found, CancelSource& beside, CancelToken cancel) {

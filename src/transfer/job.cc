@@ -39,8 +39,8 @@ bool worth_keeping(Kind kind) {
   }
 }
 
-constexpr Millis abort_deadline{5'000};  ///< the design promises to be gone 10 s after a SIGTERM
-constexpr unsigned tries_per_file = 2;   // contract hub §5.4: redo the file once, then fail loudly
+constexpr Millis abort_deadline{4'000};
+constexpr unsigned tries_per_file = 2;  // contract hub §5.4: redo the file once, then fail loudly
 
 }  // namespace
 
@@ -96,7 +96,7 @@ Task<void> Job::leave_open_files(std::optional<Error> why) {
     file->cancel.reset();
     // Its lane was told to stop because the store is full elsewhere: the room is needed.
     if (!file->left || !why || why->kind != Kind::quota) continue;
-    Deadline deadline(services_.reactor, abort_deadline);
+    Deadline deadline(services_.reactor, abort_deadline, services_.last_call);
     const Result<void> aborted = co_await services_.sink.abort(file->entry, file->left->upload_id, deadline.token());
     if (aborted) file->left.reset();
   }

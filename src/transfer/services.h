@@ -24,8 +24,9 @@ struct Services {
   Progress& progress;
   Random& random;
   Pace& pace;
-  bool check_md5 = true;  ///< compare each part's ETag with the MD5 of what was sent
-  RetryPolicy patience;   ///< with the uploads of one stripe
+  bool check_md5 = true;    ///< compare each part's ETag with the MD5 of what was sent
+  RetryPolicy patience;     ///< with the uploads of one stripe
+  CancelToken last_call{};  ///< cancelled a while after the run was told to stop: tidying up must be over by then
 };
 
 }  // namespace hfpour

@@ -14,8 +14,7 @@
 namespace hfpour {
 namespace {
 
-constexpr Millis abort_deadline{5'000};  // the design promises to be gone 10 s after a SIGTERM
-
+constexpr Millis abort_deadline{4'000};
 constexpr Millis create_grace{2'000};
 
 /// Gives the bytes that lie in a ring from its beginning, and can do so again.
@@ -199,7 +198,7 @@ Task<Result<StoredFile>> Transfer::check(Lane& lane, CancelToken cancel) {
 
 Task<void> Transfer::abandon() {
   if (upload_id_.empty()) co_return;
-  Deadline deadline(services_.reactor, abort_deadline);
+  Deadline deadline(services_.reactor, abort_deadline, services_.last_call);
   Result<void> aborted = co_await services_.sink.abort(entry_, upload_id_, deadline.token());
   if (!aborted) {
     services_.observer.remark("the upload of '" + printable(entry_.path) + "' could not be dropped (" +

@@ -7,7 +7,7 @@ import signal
 import pytest
 from support import BUCKET, MIB, PART, data, wait_until
 from test_pour import check_bucket
-from test_signals import BASE, CHECKPOINT, DESTINATION, MODEL, begin_and_hold
+from test_signals import BASE, CHECKPOINT, DESTINATION, MODEL, begin_and_hold, end
 
 SOURCE = "hf://me/model"
 LEASES = BASE + ".hfpour/lease/"
@@ -104,6 +104,48 @@ def test_the_answer_to_the_claim_may_be_lost(hub, store, pour):
     result = pour(SOURCE, DESTINATION, *WAIT)
     assert result.exit == 0, result.stderr
     assert WAITING not in result.stderr
+    check_poured(store, SMALL)
+
+
+def test_a_claim_that_a_signal_cuts_off_is_given_back(hub, store, pour):
+    """Its object is there, and the look for others hangs: whoever comes next need not wait a minute."""
+    hub.repo("me/model", SMALL)
+    store.fault("stall", op="ListObjectsV2", at="start", skip=2)  # the bucket's and the first of the leases
+    running = pour.start(SOURCE, DESTINATION, *WAIT)
+    assert store.admin("wait?event=stalled&op=ListObjectsV2&count=1&timeout_s=20")["ok"]
+    assert leases(store)["00000001"]["released"] is False
+    result = end(running, signal.SIGTERM)
+    assert result.exit == 143, result.stderr
+    store.admin("release", {})
+    assert leases(store)["00000001"]["released"] is True
+    after = pour(SOURCE, DESTINATION, *WAIT)
+    assert after.exit == 0 and WAITING not in after.stderr, after.stderr
+
+
+def test_a_store_that_hangs_cannot_hold_the_end_up_with_a_lease_either(hub, store, pour):
+    """Aborts, checkpoint and lease together."""
+    hub.repo("me/model", {f"{n}.bin": data(12 * MIB, n) for n in range(6)}, {"lfs": ["*.bin"]})
+    store.fault("stall", op="UploadPart", count=-1)
+    running = pour.start(SOURCE, DESTINATION, "--lanes", "4", *WAIT)
+    assert store.admin("wait?event=stalled&op=UploadPart&count=4&timeout_s=20")["ok"]
+    for op in ("AbortMultipartUpload", "PutObject", "CreateMultipartUpload"):
+        store.fault("stall", op=op, count=-1)
+    result = end(running, signal.SIGTERM, within=9.5)
+    assert result.exit == 143, result.stderr
+    assert "the lease could not be given back" in result.stderr
+    store.admin("release", {})
+
+
+@pytest.mark.row("s3 4.11.9", "s3 8.13")
+@pytest.mark.parametrize("when", ["early", "after"], ids=["refused", "done all the same"])
+def test_a_claim_that_raced_is_looked_at_again(hub, store, pour, when):
+    """409 ConditionalRequestConflict: the state is read again. Its own claim is known; what nobody holds is claimed once more."""
+    hub.repo("me/model", SMALL)
+    store.fault("status", op="PutObject", key=LEASES + "*", has_header="If-None-Match", code="ConditionalRequestConflict", when=when)
+    result = pour(SOURCE, DESTINATION, *WAIT)
+    assert result.exit == 0, result.stderr
+    assert store.admin("faults")[0]["hits"] == 1
+    assert "cannot keep a lease" not in result.stderr and (WAITING in result.stderr) == (when == "early"), result.stderr
     check_poured(store, SMALL)
 
 
