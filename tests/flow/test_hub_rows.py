@@ -5,7 +5,8 @@ import subprocess
 import pytest
 from support import BUCKET, MIB, Hub, Pourer, data
 from test_pour import check_bucket
-from test_transport import ABOUT, MODEL, TlsHub
+from test_transport import ABOUT, MODEL
+from tls_support import TlsHub
 
 SOURCE, DESTINATION = "hf://me/model", f"s3://{BUCKET}/p/"
 BASE = "p/me/model/"

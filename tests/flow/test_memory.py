@@ -12,13 +12,13 @@ import threading
 
 import pytest
 from support import BUCKET, MIB, PART, Hub, Pourer, Store
+from tls_support import TlsHub, TlsStore, make_ca
 
 BIG = int(os.environ.get("HFPOUR_BIG_BYTES", 512 * MIB))
 SIXTEEN = BIG // 16
-REPOSITORIES = {
-    "me/sixteen": [{"path": "model-{:05d}.safetensors", "count": 16, "size": SIXTEEN, "seed": 7}],
-    "me/one": [{"path": "one.safetensors", "size": BIG, "seed": 8}],
+SMALL = {
     "me/many": [{"path": "part/{:05d}.json", "count": 30000, "size": 100, "seed": 10}],
+    "me/most": [{"path": "part/{:06d}.json", "count": 100000, "size": 100, "seed": 11}],
     "me/tiny": [{"path": "part/{:05d}.json", "count": 5000, "size": 100, "seed": 9}],
 }
 DEADLINE_S = max(120, BIG // MIB // 2)
@@ -71,13 +71,19 @@ class Sampler:
         self.thread.join()
 
 
-def stand_ins(binary, folder, hub_options, store_options):
+def large_models(total):
+    """`total` bytes, in sixteen files and in one."""
+    return {"me/sixteen": [{"path": "model-{:05d}.safetensors", "count": 16, "size": total // 16, "seed": 7}],
+            "me/one": [{"path": "one.safetensors", "size": total, "seed": 8}]}
+
+
+def stand_ins(binary, folder, models, hub_options, store_options, hub_kind=Hub, store_kind=Store):
     """A Hub that makes its bytes up, a store, and the binary that knows both."""
     spec = folder / "spec.json"
-    spec.write_text(json.dumps({"models": {name: {"files": files} for name, files in REPOSITORIES.items()}}), encoding="utf-8")
+    spec.write_text(json.dumps({"models": {name: {"files": files} for name, files in models.items()}}), encoding="utf-8")
     (folder / "root").mkdir()
-    hub = Hub(folder / "root", "--virtual", spec, *hub_options)
-    store = Store(*store_options)
+    hub = hub_kind(folder / "root", "--virtual", spec, *hub_options)
+    store = store_kind(*store_options)
     yield hub, store, Pourer(binary, hub, store)
     store.stop()
     hub.stop()
@@ -87,13 +93,25 @@ def stand_ins(binary, folder, hub_options, store_options):
 def forgetful(binary, tmp_path_factory):
     """For few large files: the store keeps their sums only, the Hub computes their digests once."""
     folder = tmp_path_factory.mktemp("large")
-    yield from stand_ins(binary, folder, ("--digest-cache", folder / "digests.json"), ("--keep", "none"))
+    yield from stand_ins(binary, folder, large_models(BIG), ("--digest-cache", folder / "digests.json"), ("--keep", "none"))
+
+
+@pytest.fixture(scope="module")
+def encrypted(binary, tmp_path_factory):
+    """The same over TLS on both legs, and what the program must be told to trust it."""
+    folder = tmp_path_factory.mktemp("encrypted")
+    make_ca(folder, "ca", server="IP:127.0.0.1")
+    tls = ("--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key")
+    made = stand_ins(binary, folder, large_models(min(BIG, 1 << 30)), ("--digest-cache", folder / "digests.json", *tls),
+                     ("--keep", "none", *tls), TlsHub, TlsStore)
+    for servers in made:
+        yield *servers, ("--ca-bundle", folder / "ca.pem")
 
 
 @pytest.fixture(scope="module")
 def keeping(binary, tmp_path_factory):
     """For many small files: the store keeps all, also a manifest of more than 1 MiB."""
-    yield from stand_ins(binary, tmp_path_factory.mktemp("small"), (), ())
+    yield from stand_ins(binary, tmp_path_factory.mktemp("small"), SMALL, (), ())
 
 
 @pytest.fixture
@@ -175,6 +193,28 @@ def test_memory_stays_below_the_ceiling(large, repository, count, memory):
     assert sampler.samples > 5 and sampler.with_sockets > 0, "the sampler saw nothing"
     assert sampler.high_water <= memory * MIB, sampler.high_water / MIB
     assert sampler.peak <= memory * MIB, [part / MIB for part in sampler.at_peak]
+
+
+@pytest.mark.parametrize("memory", [64, 256])
+@pytest.mark.parametrize("repository, count", [("me/sixteen", 16), ("me/one", 1)])
+def test_memory_with_tls_on_both_legs(encrypted, repository, count, memory):
+    """A TLS connection holds buffers of its own, beyond what the sockets' are."""
+    _, store, pour, trust = encrypted
+    store.reset()
+    result, sampler = pour_with(pour, repository, f"{memory}Mi", *trust)
+    assert result.exit == 0, result.stderr
+    check_etags(store, repository, count)
+    assert sampler.samples > 5 and sampler.with_sockets > 0, "the sampler saw nothing"
+    assert sampler.high_water <= memory * MIB, sampler.high_water / MIB
+    assert sampler.peak <= memory * MIB, [part / MIB for part in sampler.at_peak]
+
+
+def test_memory_of_the_longest_listing(small):
+    """A hundred thousand files, the most the Hub recommends for one repository, with the default ceiling."""
+    _, store, pour = small
+    result, sampler = pour_with(pour, "me/most", "256Mi", "--dry-run")
+    assert result.exit == 0 and result.json()["files"] == 100_000, result.stderr
+    assert sampler.high_water <= 256 * MIB, sampler.high_water / MIB
 
 
 @pytest.mark.row("hub F.11.41")

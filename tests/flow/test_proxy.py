@@ -11,8 +11,7 @@ import pytest
 from credentials_support import ISSUERS, SESSIONS, Places, accept, accept_standard, hushed
 from support import BUCKET, PART, Pourer, data, wait_until
 from test_pour import check_bucket
-from test_store_manners import TlsStore
-from test_transport import TlsHub
+from tls_support import TlsHub, TlsStore, make_ca
 
 SOURCE, DESTINATION, BASE = "hf://me/model", f"s3://{BUCKET}/p/", "p/me/model/"
 MODEL = {"config.json": b'{"a": 1}\n', "weights.bin": data(2 * PART + 5, 3)}
@@ -90,23 +89,12 @@ def test_a_leg_that_needs_no_proxy(model, hub, store, pour, proxy):
     assert proxy.asked() == {port(hub.url), port(hub.cdn)}
 
 
-def make_ca(folder, name):
-    """A CA and a certificate for 127.0.0.1 of it."""
-    def openssl(*arguments):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *arguments], cwd=folder, check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    openssl("-subj", "/CN=CA of " + name, "-keyout", name + "-ca.key", "-out", name + "-ca.pem")
-    openssl("-subj", "/CN=" + name, "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
-            "-CA", name + "-ca.pem", "-CAkey", name + "-ca.key", "-keyout", name + ".key", "-out", name + ".pem")
-
-
 @pytest.fixture(scope="module")
 def encrypted(binary, tmp_path_factory):
     """A Hub and a store over TLS, each with a CA of its own."""
     folder = tmp_path_factory.mktemp("tls")
     for name in ("hub", "store"):
-        make_ca(folder, name)
+        make_ca(folder, name + "-ca", **{name: "IP:127.0.0.1"})
     (folder / "files").mkdir()
     hub = TlsHub(folder / "files", "--tls-cert", folder / "hub.pem", "--tls-key", folder / "hub.key")
     store = TlsStore("--tls-cert", folder / "store.pem", "--tls-key", folder / "store.key")

@@ -1,14 +1,12 @@
 """What stores differ in: clocks, regions, listings, connections, addresses, certificates."""
 
-import http.client
 import json
-import ssl
-import subprocess
 import urllib.parse
 
 import pytest
 from store_support import (ALWAYS, PART, PLACES, fails, fired, model, own, pours, run, settled)  # noqa: F401  (a fixture)
-from support import BUCKET, MIB, Store, data
+from support import BUCKET, MIB, data
+from tls_support import TlsStore, make_ca
 
 # ---- clock and region
 
@@ -172,49 +170,17 @@ def test_a_store_that_says_continue_unasked(model, store, pour):
 
 # ---- TLS
 
-class TlsStore(Store):
-    def connection(self, timeout):
-        parts = urllib.parse.urlsplit(self.url)
-        return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout,
-                                           context=ssl._create_unverified_context())
-
-    def get(self, target, value=None):
-        connection = self.connection(60)
-        try:
-            connection.request("GET" if value is None else "POST", target, body=None if value is None else json.dumps(value))
-            answer = connection.getresponse()
-            body = answer.read()
-            assert answer.status == 200, (target, answer.status, body)
-            return body
-        finally:
-            connection.close()
-
-    def admin(self, name, value=None, timeout=60):
-        body = self.get("/_admin/" + name, value)
-        return json.loads(body) if body else None
-
-    def body(self, key):
-        return self.get("/_admin/object?" + urllib.parse.urlencode({"bucket": BUCKET, "key": key}))
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A CA of our own, and a certificate for 127.0.0.1 that it signed."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *arguments],
-                       cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    openssl("-subj", "/CN=Flow Test CA", "-keyout", "ca.key", "-out", "ca.pem")
-    openssl("-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
-            "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "key.pem", "-out", "cert.pem")
+    make_ca(folder, "ca", store="IP:127.0.0.1")
     return folder
 
 
 @pytest.fixture
 def tls(binary, hub, certificates):
-    with own(binary, hub, "--tls-cert", certificates / "cert.pem", "--tls-key", certificates / "key.pem",
+    with own(binary, hub, "--tls-cert", certificates / "store.pem", "--tls-key", certificates / "store.key",
              kind=TlsStore) as pair:
         yield pair
 

@@ -1,12 +1,13 @@
 """Below HTTP: TLS to the Hub, dead addresses, connections that are refused, and edges too slow to be waited for."""
 
-import json
+import contextlib
+import select
 import socket
-import subprocess
 
 import pytest
 from support import BUCKET, MIB, PART, TOKEN, Hub, Pourer, data
 from test_pour import check_bucket
+from tls_support import TlsHub, make_ca
 
 SOURCE, DESTINATION = "hf://me/model", f"s3://{BUCKET}/p/"
 BASE = "p/me/model/"
@@ -14,30 +15,11 @@ MODEL = {"config.json": b'{"a": 1}\n', "weights.bin": data(2 * PART + 1, 2)}
 ABOUT = {"lfs": ["*.bin"]}
 
 
-class TlsHub(Hub):
-    """Its admin routes are spoken to over TLS as well."""
-
-    def admin(self, name, value=None, timeout=60):
-        command = ["curl", "-sk", "--fail", "--max-time", str(timeout), self.url + "/_admin/" + name]
-        if value is not None:
-            command += ["--data-binary", json.dumps(value)]
-        body = subprocess.run(command, check=True, capture_output=True).stdout
-        return json.loads(body) if body else None
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A CA of our own and what it signed: a certificate for 127.0.0.1 and one for another name."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *arguments], cwd=folder, check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    openssl("-subj", "/CN=Flow Test CA", "-keyout", "ca.key", "-out", "ca.pem")
-    for name, place in (("good", "IP:127.0.0.1"), ("other", "DNS:elsewhere.test")):
-        openssl("-subj", "/CN=" + name, "-addext", "subjectAltName=" + place, "-addext", "basicConstraints=critical,CA:FALSE",
-                "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", name + ".key", "-out", name + ".pem")
+    make_ca(folder, "ca", good="IP:127.0.0.1", other="DNS:elsewhere.test")
     return folder
 
 
@@ -172,3 +154,88 @@ def test_a_listing_that_trickles_is_asked_for_again(hub, store, pour):
     assert result.exit == 0, result.stderr
     assert "did not finish its answer" in result.stderr and hub.admin("faults") == [], result.stderr
     check_bucket(store, BASE, {"one.txt": b"one"})
+
+
+# --- places that are dead
+
+
+PLACES = {"hub": "HF_ENDPOINT", "store": "S3_ENDPOINT_URL"}
+ID = "Root=1-00c0ffee-dead"
+# What each route of the Hub is asked for.
+ASKED = {"any": "me/model@main", "tree": "me/model@main", "resolve": "me/model@main/", "cache": "me/model@main/config.json",
+         "cdn": "'weights.bin'"}
+
+
+def dead_hub(hub, pour, route):
+    """The last line of a run in which this part of the Hub is down for good."""
+    hub.repo("me/model", MODEL, ABOUT)
+    hub.fault("status", route=route, status=503, count=-1, headers={"X-Error-Code": "Overloaded", "X-Request-Id": ID})
+    result = pour(SOURCE, DESTINATION, "--retry-for", "1s", timeout=40)
+    assert (result.exit, result.stdout) == (5, ""), result.stderr
+    assert result.seconds < 15, result.stderr
+    return result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("route", ASKED)
+@pytest.mark.row("hub F.11.4")
+def test_a_hub_that_is_down_ends_the_run_with_its_own_words(hub, store, pour, route):
+    last = dead_hub(hub, pour, route)
+    for word in ("failed after", ASKED[route], "HTTP 503", "Overloaded", "request id " + ID):
+        assert word in last, (word, last)
+    assert hub.counters()["faults_fired"]["status"] >= 3
+    assert store.orphans() == [] and BASE + ".hfpour/manifest.json" not in store.objects()
+
+
+@pytest.mark.parametrize("route", ASKED)
+def test_a_hub_that_is_down_is_named(hub, store, pour, route):
+    """HF_ENDPOINT may be a mirror, and an edge is one of many: whoever reads the sentence must know whom to ask."""
+    last = dead_hub(hub, pour, route)
+    assert (hub.cdn if route == "cdn" else hub.url).removeprefix("http://") in last, last
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.row("s3 4.11.1", "s3 4.11.16")
+def test_a_port_where_nobody_listens_is_named(hub, store, pour, place):
+    hub.repo("me/model", MODEL, ABOUT)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % closed.getsockname()[1]
+        result = pour(SOURCE, DESTINATION, "--retry-for", "1s", env={PLACES[place]: "http://" + address}, timeout=40)
+    assert (result.exit, result.stdout) == (5, ""), result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert "cannot connect to" in last and address in last and result.seconds < 15, result.stderr
+    assert store.journal() == []
+
+
+@pytest.fixture
+def swallowing():
+    """Two addresses whose queues are full: a SYN is dropped there, as a firewall drops it."""
+    with contextlib.ExitStack() as stack:
+        addresses = []
+        for _ in PLACES:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+            for _ in range(8):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+                if not select.select([], [waiting], [], 0.2)[1]:
+                    break  # not connected at once: full
+            else:
+                raise AssertionError("the queue never got full")
+            addresses.append("127.0.0.1:%d" % listener.getsockname()[1])
+        yield addresses
+
+
+@pytest.mark.row("s3 4.11.1", "s3 4.11.16")
+def test_an_address_that_swallows_what_is_sent_is_given_up(hub, store, pour, swallowing):
+    """SLOW, 47 s: three attempts of 15 s, where the system alone would try for two minutes each. Both places at once."""
+    hub.repo("me/model", MODEL, ABOUT)
+    runs = {address: pour.start(SOURCE, DESTINATION, "--retry-for", "1s", env={name: "http://" + address})
+            for name, address in zip(PLACES.values(), swallowing)}
+    for address, running in runs.items():
+        result = running.wait(90)
+        assert (result.exit, result.stdout) == (5, ""), result.stderr
+        assert 44 < result.seconds < 60, result.stderr
+        last = result.stderr.splitlines()[-1]
+        assert "did not answer in time" in last and "connect" in last and address in last, result.stderr
+    assert store.journal() == [] and hub.requests() == 0 and store.requests() <= 3
