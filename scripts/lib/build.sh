@@ -9,8 +9,8 @@ build_packages=(g++ meson ninja-build pkg-config libcurl4-openssl-dev libssl-dev
 build() {
   local folder=$1
   shift
-  # Settings of a caller's shell would make two machines build two programs.
-  local -a clean=(env -u CFLAGS -u CXXFLAGS -u CPPFLAGS -u LDFLAGS)
+  # Settings of a caller's shell would make two machines build two programs. Where there is ccache, another checkout's work counts.
+  local -a clean=(env -u CFLAGS -u CXXFLAGS -u CPPFLAGS -u LDFLAGS CCACHE_NOHASHDIR=1)
   if [ ! -f "$folder/build.ninja" ]; then
     "${clean[@]}" meson setup "$folder" "$@" >"$folder.setup.log" 2>&1 || {
       tail -n 30 "$folder.setup.log" >&2

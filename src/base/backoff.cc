@@ -13,8 +13,10 @@ std::optional<Millis> Backoff::after(const Error& error) {
   // Nobody's init container should wait for hours without a word: that is for whoever started it to decide.
   if (error.retry_after && *error.retry_after > policy_.longest_wish) return std::nullopt;
   const unsigned doublings = std::min(failures_ - 1, 20U);
+  const auto left = std::chrono::duration_cast<Millis>(policy_.patience - (clock_.now() - first_failure_));
+  const Millis longest = std::min(policy_.cap, std::max(left, policy_.first));  // the last try when patience ends
   const double ceiling =
-      std::min<double>(static_cast<double>(policy_.cap.count()),
+      std::min<double>(static_cast<double>(longest.count()),
                        static_cast<double>(policy_.first.count()) * static_cast<double>(1U << doublings));
   const Millis drawn(static_cast<Millis::rep>(random_.fraction() * ceiling));
   // The wish of the other side is a floor; the jitter on top keeps lanes apart.

@@ -19,7 +19,7 @@ struct Leg {
   std::string user_agent;
   std::string ca_bundle;           ///< PEM file; empty = the system's
   bool direct = false;             ///< never through a proxy, whatever the environment says
-  Millis connect_timeout{15'000};  ///< contract hub §9: 10 to 15 s
+  Millis connect_timeout{10'000};  ///< contracts hub §9 (10 to 15 s), s3 §4.13 (10 s)
   Millis stall_limit{60'000};      ///< nothing moved for so long while we were ready: give up this exchange
   long receive_window = 0;  ///< bytes a peer may have under way to us, kernel memory included; 0 = kernel's choice
   long send_buffer = 0;     ///< bytes of kernel memory for what we send; 0 = kernel's choice

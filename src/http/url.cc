@@ -126,6 +126,11 @@ std::string origin_of(const Url& url) {
   return origin;
 }
 
+std::string origin_of_text(std::string_view text) {
+  const Result<Url> url = parse_url(text);
+  return url ? origin_of(*url) : std::string();
+}
+
 bool same_origin(std::string_view a, std::string_view b) {
   const Result<Url> left = parse_url(a);
   const Result<Url> right = parse_url(b);

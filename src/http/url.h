@@ -28,6 +28,9 @@ Result<Url> parse_url(std::string_view text);
 /// Credentials are bound to it. Pure; any thread.
 std::string origin_of(const Url& url);
 
+/// The same of an address that is not taken apart yet; empty if it cannot be read. Pure; any thread.
+std::string origin_of_text(std::string_view text);
+
 /// True when both addresses can be read and have one origin. Pure; any thread.
 bool same_origin(std::string_view a, std::string_view b);
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "http/headers.h"
+#include "http/url.h"
 #include "hub/bounded_json.h"
 
 namespace hfpour::hub {
@@ -88,23 +89,23 @@ Verdict unauthorised(std::string_view message, bool with_token) {
   return {Kind::not_found, "does not exist, or is private: set HF_TOKEN"};
 }
 
-Verdict by_status(int status, const std::string& message, bool with_token) {
+Verdict by_status(int status, const std::string& message, bool with_token, const std::string& place) {
   const std::string said = message.empty() ? "" : " and says '" + message + "'";
   if (status == 401) return unauthorised(message, with_token);
   if (status == 403) return {Kind::forbidden, "cannot be read: the Hub denies access" + said};
   if (status == 404 || status == 410) return {Kind::not_found, "does not exist on the Hub"};
-  if (status == 408) return {Kind::timeout, "was not answered by the Hub in time"};
+  if (status == 408) return {Kind::timeout, "was not answered by " + place + " in time"};
   if (status == 416) return {Kind::protocol, "got a range refused that lies inside the file"};
-  if (status == 429) return {Kind::throttled, "has to wait: the Hub's rate limit is used up"};
+  if (status == 429) return {Kind::throttled, "has to wait: the rate limit of " + place + " is used up"};
   if (status == 451) return {Kind::forbidden, "is withheld by the Hub for legal reasons" + said};
-  if (status >= 500) return {Kind::unavailable, "cannot be read: the Hub is in trouble" + said};
+  if (status >= 500) return {Kind::unavailable, "cannot be read: " + place + " is in trouble" + said};
   if (status >= 400) return {Kind::internal, "cannot be read: the Hub refuses the request" + said};
   return {Kind::protocol, "got an answer that the Hub should not give here"};
 }
 
 /// The order of the checks is the official client's: an error code outweighs the message, and that
 /// the bare status.
-Verdict judge(const http::Response& response, const std::string& code, bool with_token) {
+Verdict judge(const http::Response& response, const std::string& code, bool with_token, const std::string& place) {
   const std::string message = message_of(response);
   if (code == "RevisionNotFound") {
     return {Kind::not_found, "does not exist: the repository has no such revision"};
@@ -120,14 +121,14 @@ Verdict judge(const http::Response& response, const std::string& code, bool with
     return {Kind::not_found, with_token ? "does not exist, or this token may not see it"
                                         : "does not exist, or is private: set HF_TOKEN"};
   }
-  return by_status(response.status, message, with_token);
+  return by_status(response.status, message, with_token, place);
 }
 
 }  // namespace
 
-Error to_error(std::string_view what, const http::Response& response, bool with_token) {
+Error to_error(std::string_view what, const http::Response& response, bool with_token, const std::string& url) {
   const std::string code = printable(response.headers.get("X-Error-Code").value_or(""), 80);
-  const Verdict verdict = judge(response, code, with_token);
+  const Verdict verdict = judge(response, code, with_token, http::origin_of_text(url));
   Error error(verdict.kind, fmt::format("{} {}", printable(what), verdict.sentence));
   error.http_status = response.status;
   error.code = code;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/exchange.h"
 #include "http/headers.h"
+#include "http/url.h"
 #include "hub/errors.h"
 
 namespace hfpour::hub {
@@ -188,13 +189,13 @@ Result<void> FileSource::judge(const FileEntry& file, const http::Response& answ
     if (accepted) return Error(Kind::network, "the answer ended before the file did");
     return Error(Kind::protocol, fmt::format("HTTP {} with other bytes than were asked for", status));
   }
-  if (link.on_hub) return to_error(to_string(ref_) + "/" + printable(file.path), answer, hub_.has_token());
+  if (link.on_hub) return to_error(to_string(ref_) + "/" + printable(file.path), answer, hub_.has_token(), link.url);
   const bool stale = status == 400 || status == 401 || status == 403 || status == 404 || status == 410 || status == 416;
   if (stale) slot.link.reset();
-  Error error = to_error(name_of(file), answer, false);
+  Error error = to_error(name_of(file), answer, false, link.url);
   if (stale) error.kind = Kind::expired;
   if (status == 503) error.kind = Kind::throttled;  // a balancer's word for too many connections (contract hub F.11.43)
-  error.sentence = fmt::format("the CDN answered HTTP {} for {}", status, name_of(file));
+  error.sentence = fmt::format("{} answered HTTP {} for {}", http::origin_of_text(link.url), status, name_of(file));
   return error;
 }
 

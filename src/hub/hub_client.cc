@@ -23,11 +23,6 @@ constexpr std::size_t most_pages = 5'000;  ///< 5 million entries; the Hub advis
 constexpr Millis answer_limit{60'000};
 constexpr unsigned most_hops = 10;  ///< contract hub §1.4
 
-std::string origin_of_text(const std::string& url) {
-  const Result<http::Url> parsed = http::parse_url(url);
-  return parsed ? http::origin_of(*parsed) : "";
-}
-
 }  // namespace
 
 Result<std::string> check_endpoint(std::string_view endpoint) {
@@ -44,7 +39,7 @@ HubClient::HubClient(http::Client& client, std::string endpoint, Token token, Ob
                      RetryPolicy patience, Progress& progress)
     : client_(client),
       endpoint_(std::move(endpoint)),
-      origin_(origin_of_text(endpoint_)),
+      origin_(http::origin_of_text(endpoint_)),
       token_(std::move(token)),
       observer_(observer),
       random_(random),
@@ -56,7 +51,7 @@ HubClient::HubClient(http::Client& client, std::string endpoint, Token token, Ob
 http::Request HubClient::make_request(std::string method, std::string url) {
   http::Request request{std::move(method), std::move(url), {}, ""};
   request.headers.add("Accept-Encoding", "identity");  // compressed answers lose length and ranges (contract hub §3.8)
-  const bool own = origin_of_text(request.url) == origin_;
+  const bool own = http::origin_of_text(request.url) == origin_;
   if (own && !token_.empty()) request.headers.add("Authorization", "Bearer " + token_.current().reveal());
   return request;
 }
@@ -129,7 +124,7 @@ Task<Result<Link>> HubClient::resolve(const RepoRef& ref, const std::string& com
       // No HEAD here: the GET of the bytes will meet the redirect instead.
       Link link;
       link.url = url;
-      link.on_hub = origin_of_text(url) == origin_;
+      link.on_hub = http::origin_of_text(url) == origin_;
       link.bare_resolve = true;
       link.good_until = client_.reactor().clock().wall() + std::chrono::minutes(50);
       co_return link;
@@ -185,7 +180,7 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
       // Somebody may have put a new token in the place of one that ran out.
       if (answer->status == 401 && !std::exchange(renewed, true) && has_newer_token(*answer)) continue;
       error = redirect ? Error(Kind::usage, what + " is redirected round in a circle")
-                       : to_error(what, *answer, !token_.empty());
+                       : to_error(what, *answer, !token_.empty(), request.url);
       const int status = answer->status;
       // A server without HEAD will not learn it by waiting: `resolve` goes on with GET.
       if (request.method == "HEAD" && (status == 405 || status == 501)) co_return error;
@@ -201,8 +196,8 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
 Result<std::string> HubClient::next_hop(const std::string& url, const http::Response& answer) const {
   Result<std::string> next = http::resolve_reference(url, answer.headers.get("Location").value_or(""));
   if (!next) return next.error().at("a redirect of the Hub");
-  if (origin_of_text(*next) == origin_) return at_endpoint(endpoint_, std::move(*next));
-  return Error(Kind::usage, "the Hub sends on to " + origin_of_text(*next) + "; set HF_ENDPOINT to use it");
+  if (http::origin_of_text(*next) == origin_) return at_endpoint(endpoint_, std::move(*next));
+  return Error(Kind::usage, "the Hub sends on to " + http::origin_of_text(*next) + "; set HF_ENDPOINT to use it");
 }
 
 }  // namespace hfpour::hub

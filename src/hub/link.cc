@@ -164,7 +164,7 @@ Result<Link> read_resolve_answer(const ResolveRequest& request, const http::Resp
     return error;
   };
   const bool is_answer = response.status == 200 || http::is_redirect(response.status);
-  if (!is_answer) return to_error(request.what, response, request.with_token);
+  if (!is_answer) return to_error(request.what, response, request.with_token, request.url);
   if (const Result<void> good = check_promises(request, response.headers); !good) {
     return with_facts(good.error());
   }

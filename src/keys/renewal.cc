@@ -2,6 +2,7 @@
 #include "keys/renewal.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hfpour::keys {
 namespace {
@@ -14,6 +15,9 @@ constexpr std::chrono::minutes insist_before{10};
 constexpr std::chrono::seconds try_again_after{30};
 /// Keys that are past their end by this machine's clock: the clock may be wrong, and the store is the judge.
 constexpr std::chrono::seconds look_again_after{60};
+/// Keys that came for refused ones, and are refused so soon themselves: it is not their age (contract s3 §4.11: refresh
+/// once).
+constexpr std::chrono::seconds on_probation{60};
 
 bool same(const s3::Credentials& a, const s3::Credentials& b) {
   return a.access_key_id == b.access_key_id && a.secret.reveal() == b.secret.reveal() &&
@@ -43,6 +47,7 @@ bool Renewal::refused(const s3::Credentials& used) {
   if (!grant_) return false;
   if (!same(grant_->credentials, used)) return true;  // they have been renewed meanwhile
   if (!issuer_.renews()) return false;
+  if (replaced_ && reactor_.clock().now() - *replaced_ < on_probation) return false;
   refused_ = true;
   return true;
 }
@@ -66,7 +71,8 @@ Task<Result<void>> Renewal::renew(CancelToken cancel) {
 
 void Renewal::keep(Grant grant) {
   grant_ = std::move(grant);
-  refused_ = false;
+  replaced_.reset();
+  if (std::exchange(refused_, false)) replaced_ = reactor_.clock().now();
   schedule_.reset();
   if (!grant_->expires) return;
   const WallTime end = *grant_->expires;

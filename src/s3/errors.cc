@@ -120,7 +120,7 @@ constexpr std::array code_rows = {
 };
 
 std::optional<Meaning> by_code(std::string_view code) {
-  if (code.starts_with("Throttl")) return slow_down;
+  if (code.starts_with("Throttl") || code.starts_with("RequestThrottl")) return slow_down;
   const auto row =
       std::find_if(code_rows.begin(), code_rows.end(), [code](const CodeRow& each) { return each.code == code; });
   return row == code_rows.end() ? std::nullopt : std::optional(row->meaning);

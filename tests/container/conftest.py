@@ -24,6 +24,8 @@ TEN_TIMES_BYTES = 11 * 240 * MIB
 ONE_FILE = "virtual/one-file"
 FORTY = "virtual/forty"
 GATED, GATED_TOKEN = "virtual/gated", "hf_ContainerLaneNeverToBeSeen"
+RELEASE = ("--build-arg", "VERSION=1.2.3", "--build-arg", "REVISION=abc", "--build-arg", "SOURCE=https://example.org/hfpour",
+           "--build-arg", "CREATED=2026-01-02T03:04:05Z")
 lane.VIRTUAL["models"].update({
     TEN_TIMES: {"files": [{"path": "w-{:02d}.safetensors", "count": 11, "size": 240 * MIB, "seed": 30},
                           {"path": "config.json", "text": "{}\n"}]},
@@ -49,8 +51,7 @@ def machine():
 @pytest.fixture(scope="session")
 def image(machine):
     """The image for this machine; in a new storage that means: built from nothing."""
-    machine.build(machine.native, "ci", "--build-arg", "VERSION=1.2.3", "--build-arg", "REVISION=abc",
-                  "--build-arg", "SOURCE=https://example.org/hfpour", "--build-arg", "CREATED=2026-01-02T03:04:05Z")
+    machine.build(machine.native, "ci", *RELEASE)
     return "localhost/hfpour:ci"
 
 

@@ -174,15 +174,22 @@ def test_a_jobs_pod_fills_the_bucket(cluster, keys, bucket, hub, manifest):
     assert cluster.log("pour")[0] == f"s3://{bucket.name}/models/{DEMO}/\n"
 
 
-@pytest.mark.parametrize("environment, final", [
-    ({"MODEL_NAME": "no/such/name"}, 2), ({"MODEL_NAME": "me/nothing"}, 3), ({"ALLOW_PATTERNS": "*.gguf"}, 4),
-    ({"MODEL_NAME": GATED}, 6)])
-def test_a_jobs_pod_fails_with_what_its_policy_knows(cluster, keys, bucket, environment, final):
-    environment = {"MODEL_NAME": DEMO, **environment}
-    cluster.play("job.yaml", **environment)
+@pytest.mark.parametrize("environment, token, final", [
+    ({"MODEL_NAME": "no/such/name"}, None, 2), ({"MODEL_NAME": "me/nothing"}, None, 3), ({"ALLOW_PATTERNS": "*.gguf"}, None, 4),
+    ({"MODEL_NAME": GATED}, None, 6), ({"MODEL_NAME": GATED}, "hf_user", 6)])
+def test_a_jobs_pod_fails_with_what_its_policy_knows(cluster, keys, bucket, environment, token, final):
+    """And its last words say the same, and what to do."""
+    if token:
+        cluster.secret("hf-token", token=token)
+    cluster.play("job.yaml", **{"MODEL_NAME": DEMO, **environment})
     assert cluster.wait("pour") == final, cluster.log("pour")
     rule = documents("job.yaml")[0]["spec"]["podFailurePolicy"]["rules"][0]
     assert rule["action"] == "FailJob" and final in rule["onExitCodes"]["values"]
+    text = cluster.message.read_text()
+    last = json.loads(text)
+    assert (last["code"], last["retryable"]) == (final, False), last
+    assert last["reason"] and last["hint"], last
+    assert len(text.encode()) <= 4096 and "hf_user" not in text
 
 
 def test_kserves_arguments(machine, image, bucket, hub, settings):

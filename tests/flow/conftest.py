@@ -9,6 +9,7 @@ from support import Hub, Pourer, Store
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "row(name, ...): rows of tests/lint/fault_rows.json that the test proves")
+    config.addinivalue_line("markers", "own_size: what it measures is another in a build with sanitizers or counters")
 
 
 @pytest.fixture(scope="session")

@@ -158,6 +158,42 @@ def test_keys_that_cannot_be_renewed_end_the_run_in_the_end(places, store, pour,
     assert BASE + "weights.bin" not in store.objects()
 
 
+REFUSED = ["InvalidAccessKeyId", "SignatureDoesNotMatch"]
+# A refusal comes before the body was sent or after it, when it can no longer be sent again from memory.
+WHERE = {"UploadPart": {"part": 2}, "UploadPart late": {"part": 2, "when": "late"}, "PutObject": {"key": "*/config.json"},
+         "CreateMultipartUpload": {}, "CompleteMultipartUpload": {}}
+
+
+@pytest.mark.parametrize("place", WHERE)
+@pytest.mark.parametrize("code", REFUSED)
+@pytest.mark.row("s3 4.11.7")
+def test_keys_that_are_refused_once_are_asked_for_anew(places, store, pour, tmp_path, place, code):
+    accept(store, A, B)
+    store.fault("status", op=place.split()[0], code=code, **WHERE[place])
+    result = run(pour, agent(places, tmp_path))
+    assert result.exit == 0, result.stderr
+    assert is_there(store) and store.uploads() == []
+    assert places.issued() == {"agent": 2}
+
+
+@pytest.mark.parametrize("place", WHERE)
+@pytest.mark.parametrize("code", REFUSED)
+@pytest.mark.row("s3 4.11.7")
+def test_keys_that_are_always_refused_are_asked_for_anew_only_once(places, store, pour, tmp_path, place, code):
+    """Contract s3 4.11: "refresh once, retry"; what the store says to the new keys is its last word."""
+    accept(store, A, B)
+    op = place.split()[0]
+    store.fault("status", op=op, code=code, count=-1, **WHERE[place])
+    result = run(pour, agent(places, tmp_path), "--retry-for", "5s")
+    assert result.exit == 6, result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert f"the store refused {op}: " in last and f"(HTTP 403, {code}, request id tx" in last, result.stderr
+    missing = BASE + ("config.json" if op == "PutObject" else "weights.bin")
+    assert missing not in {entry["key"] for entry in store.journal()} and store.orphans() == []
+    assert store.admin("faults")[0]["hits"] == 2, result.stderr
+    assert places.issued()["agent"] <= 3, "the first keys, the second, and those that save what is done"
+
+
 def test_permanent_keys_that_are_not_accepted_are_no_matter_of_patience(places, store, pour, tmp_path):
     accept(store, {**A, "expires_in_s": -1})
     result = run(pour, environment(places, tmp_path))

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from support import BUCKET, PART, TOKEN, data
+from support import BUCKET, PART, TOKEN, data, wait_until
 
 SOURCE, DESTINATION, BASE = "hf://me/model", f"s3://{BUCKET}/p/", "p/me/model/"
 NEXT = TOKEN[::-1]
@@ -73,3 +73,25 @@ def test_a_file_that_changes_in_the_middle_is_read_again(model, hub, store, pour
     # A file that looks new is read before the old token is refused.
     refused = sum(statuses.get("401", 0) + statuses.get("404", 0) + statuses.get("403", 0) for statuses in hub.counters()["statuses"].values())
     assert (refused == 0) == (change is replaced)
+
+
+@pytest.mark.parametrize("mode, how", [("rate_limited", {"r": 0, "t": 2}), ("retry_after", {"seconds": 3})],
+                         ids=["RateLimit", "Retry-After"])
+@pytest.mark.parametrize("route", ["info", "tree", "resolve", "cache"])
+@pytest.mark.row("hub F.11.1", "hub F.11.2")
+def test_a_request_that_had_to_wait_is_sent_with_the_token_of_now(hub, store, pour, tmp_path, route, mode, how):
+    """The wait is three seconds here and five minutes at the Hub; the token may have ended meanwhile."""
+    hub.repo("me/model", {**MODEL, "notes.txt": b"n" * 5000}, {"lfs": ["*.bin"], "private": True, "token": [TOKEN, NEXT]})
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    hub.fault(mode, route=route, **how)
+    running = pour.start(SOURCE, DESTINATION, "--lanes", "1", env={"HF_TOKEN_PATH": token})
+    wait_until(lambda: hub.counters()["faults_fired"].get(mode))
+    replaced(token)
+    hub.admin("repo", {"repo": "models/me/model", "revoke_token": TOKEN})
+    result = running.wait(60)
+    assert result.exit == 0 and result.seconds >= 3, result.stderr
+    statuses = {status for of_route in hub.counters()["statuses"].values() for status in of_route}
+    assert "429" in statuses and not statuses & {"401", "403", "404"}, hub.counters()["statuses"]
+    assert BASE + ".hfpour/manifest.json" in store.objects()
+    assert NEXT not in result.stdout + result.stderr

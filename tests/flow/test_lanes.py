@@ -56,6 +56,7 @@ def test_nothing_is_asked_for_compressed(hub, store, pour):
         assert set(seen) == {"identity"}, (listener, seen)
 
 
+@pytest.mark.own_size  # slower than two seconds, a run writes a checkpoint besides
 def test_the_order_of_requests_is_the_cheapest(hub, store, pour):
     """One info, one listing, one resolve and one GET for each file; one request for each small object."""
     files = {"a.bin": data(100, 1), "b.bin": data(200, 2), "c.json": b"{}", "d.bin": data(2 * PART, 3)}

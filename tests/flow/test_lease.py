@@ -141,7 +141,8 @@ def test_a_store_that_hangs_cannot_hold_the_end_up_with_a_lease_either(hub, stor
 def test_a_claim_that_raced_is_looked_at_again(hub, store, pour, when):
     """409 ConditionalRequestConflict: the state is read again. Its own claim is known; what nobody holds is claimed once more."""
     hub.repo("me/model", SMALL)
-    store.fault("status", op="PutObject", key=LEASES + "*", has_header="If-None-Match", code="ConditionalRequestConflict", when=when)
+    store.fault("status", op="PutObject", key=LEASES + "*", has_header="If-None-Match", when=when,
+                code="ConditionalRequestConflict")
     result = pour(SOURCE, DESTINATION, *WAIT)
     assert result.exit == 0, result.stderr
     assert store.admin("faults")[0]["hits"] == 1

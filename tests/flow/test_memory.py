@@ -14,6 +14,8 @@ import pytest
 from support import BUCKET, MIB, PART, Hub, Pourer, Store
 from tls_support import TlsHub, TlsStore, make_ca
 
+pytestmark = pytest.mark.own_size
+
 BIG = int(os.environ.get("HFPOUR_BIG_BYTES", 512 * MIB))
 SIXTEEN = BIG // 16
 SMALL = {

@@ -32,7 +32,7 @@ def test_every_size_arrives_whole(hub, pipe, lfs):
         assert result.stdout == content, path
 
 
-@pytest.mark.parametrize("options", [(), ("--lanes", 1), ("--lanes", 2), ("--memory", "48Mi"), ("--memory", "40Mi", "--lanes", 3)],
+@pytest.mark.parametrize("options", [(), ("--lanes", 1), ("--lanes", 2), ("--memory", "48Mi"), ("--memory", "96Mi", "--lanes", 3)],
                          ids=lambda options: " ".join(map(str, options)) or "as it comes")
 def test_lanes_and_memory_do_not_change_the_stream(big, pipe, options):
     assert pipe("cat", "hf://me/model/big.bin", *options).check(0).stdout == BIG

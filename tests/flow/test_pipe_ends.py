@@ -6,10 +6,12 @@ import pty
 import signal
 import socket
 import subprocess
+import threading
 import tty
 
 import pytest
-from pipe_support import SIGNALS, end_with, finished, pipe  # noqa: F401
+from pipe_support import SIGNALS, Piper, end_with, finished, pipe  # noqa: F401
+from store_support import own
 from support import BUCKET, MIB, PART, data, wait_until
 
 URI = f"s3://{BUCKET}/in/a.bin"
@@ -150,6 +152,43 @@ def test_a_signal_in_a_pipeline_of_both(model, store, pipe, number, status):
     stdout, stderr = process.communicate(timeout=20)
     assert stdout.split() == [str(status).encode()] * 2, stderr
     assert (store.objects(), store.uploads(), store.journal()) == ({}, [], [])
+
+
+# --- pauses that are ours: SLOW, as long as the limits for the other side's silence, 60 s for the Hub, 120 s for stores
+
+
+def reads_after(seconds, process, seen):
+    """Reads a little, nothing for so long, and then the rest. No synchronisation: the time itself is what is tested."""
+    got = process.stdout.read(MIB)
+    threading.Event().wait(seconds)
+    assert seen() < len(BIG) // 2, "the one request stands still in the middle"
+    rest, stderr = process.communicate(timeout=60)
+    return finished(process, got + rest, stderr)
+
+
+def test_a_pause_of_the_reader_is_no_silence_of_the_hub(model, pipe):
+    process = pipe.start("cat", "hf://me/model/big.bin", "--lanes", 1)
+    result = reads_after(75, process, lambda: model.counters()["bytes_by_listener"]["cdn"])
+    after = model.counters()
+    assert (result.exit, result.stdout == BIG, result.stderr) == (0, True, ""), result.stderr
+    assert after["statuses"]["cdn"] == {"206": 1} and after["bytes"] == {"models/me/model/big.bin": len(BIG)}
+
+
+def test_a_pause_of_either_end_is_no_silence_of_the_store(binary, hub, store, pipe):
+    """A producer that thinks, and a reader of a store that itself would wait for hours."""
+    with own(binary, hub, "--idle-ms", 10_000_000) as (other, pour):
+        Piper(pour)("put", "-", URI, stdin=BIG).check(0)
+        reading = Piper(pour).start("cat", URI, "--lanes", 1)
+        writing = pipe.start("put", "-", URI)
+        writing.stdin.write(BIG[:3 * PART + 5])
+        result = reads_after(135, reading, lambda: other.counters()["bytes_sent"])
+        assert (result.exit, result.stdout == BIG, result.stderr) == (0, True, ""), result.stderr
+        assert [entry["status"] for entry in other.counters()["log"] if entry["op"] == "GetObject"] == [206]
+    assert store.counters()["requests"]["UploadPart"] == 3
+    stdout, stderr = writing.communicate(BIG[3 * PART + 5:], timeout=60)
+    assert (writing.returncode, stdout) == (0, URI.encode() + b"\n"), stderr
+    assert b"retry" not in stderr and store.counters()["requests"]["UploadPart"] == -(-len(BIG) // PART)
+    assert store.body("in/a.bin") == BIG
 
 
 # --- what kind of descriptor

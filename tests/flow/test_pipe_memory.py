@@ -13,6 +13,8 @@ from pipe_support import Piper
 from support import BUCKET, MIB, Hub, Pourer, Store
 from test_memory import Sampler
 
+pytestmark = pytest.mark.own_size
+
 BIG = int(os.environ.get("HFPOUR_BIG_BYTES", 6 << 30))
 DEADLINE_S = max(300, BIG // (10 * MIB))
 URI = f"s3://{BUCKET}/big.bin"

@@ -37,7 +37,8 @@ def test_a_damaged_object_is_poured_again(model, store, pour, key):
     assert store.body(key) == MODEL[key.removeprefix(BASE)]
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"])
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId",
+                                  "SignatureDoesNotMatch"])
 @pytest.mark.parametrize("op", ["UploadPart", "PutObject", "ListObjectsV2"])
 @pytest.mark.row("s3 4.11.7")
 def test_a_session_that_ends_in_mid_run_ends_with_6(model, store, pour, op, code):

@@ -45,6 +45,24 @@ def test_a_body_that_arrived_damaged_is_sent_again(model, store, pour, place, wh
     pours(store, pour)
 
 
+# (code, status, the store's part in the sentence). None of the codes is known by its status: a 400 is final by itself.
+NAMED = [("Throttling", 400, "put off"), ("ThrottlingException", 400, "put off"), ("ThrottledException", 400, "put off"),
+         ("RequestLimitExceeded", 400, "put off"), ("RequestLimitExceeded", 503, "put off"), ("TooManyRequests", 400, "put off"),
+         ("SlowDownRead", 503, "put off"), ("SlowDownWrite", 503, "put off"), ("InternalError", 400, "failed at"),
+         ("ServiceUnavailable", 400, "failed at"), ("OperationAborted", 409, "failed at")]
+
+
+@pytest.mark.parametrize("place", ["UploadPart", "PutObject"])
+@pytest.mark.parametrize("code, status, verb", NAMED)
+@pytest.mark.row("s3 4.11.2", "s3 4.11.3")
+def test_a_transient_code_is_known_by_its_name(model, store, pour, place, code, status, verb):
+    store.fault("status", code=code, status=status, **PLACES[place])
+    result = pours(store, pour, "--json")
+    assert result.json()["retries"] == fired(store) == 1
+    for words in (f"the store {verb} {place}: ", f"(HTTP {status}, {code}, request id tx"):
+        assert words in result.stderr, result.stderr
+
+
 # A Create that was done and not answered leaves an upload nobody knows; sweeping such is another matter (below).
 KNOWN_PLACES = [place for place in PLACES if place != "CreateMultipartUpload"]
 
@@ -225,14 +243,17 @@ def test_access_denied_at_the_first_request(model, store, pour):
     assert store.requests() == 1
 
 
-@pytest.mark.parametrize("code, status", [("AccountProblem", 6), ("InvalidRequest", 6), ("NotImplemented", 6),
-                                          ("EntityTooLarge", 8), ("QuotaExceeded", 8)])
+@pytest.mark.parametrize("code, status", [("AccountProblem", 6), ("InvalidArgument", 6), ("InvalidRequest", 6),
+                                          ("MalformedXML", 6), ("MissingContentLength", 6), ("NotImplemented", 6),
+                                          ("EntityTooLarge", 8), ("QuotaExceeded", 8), ("TooManyParts", 8)])
 @pytest.mark.parametrize("place", ["UploadPart", "PutObject", "CreateMultipartUpload"])
 @pytest.mark.row("s3 4.11.12")
 def test_final_codes_are_not_tried_again(model, store, pour, place, code, status):
     store.fault("status", code=code, count=ALWAYS, **PLACES[place])
-    final(store, pour, status, code, missing=NOT_STORED[place])
+    result = final(store, pour, status, code, missing=NOT_STORED[place])
     assert fired(store) == 1
+    last = result.stderr.splitlines()[-1]
+    assert f"refused {place}: " in last and f", {code}, request id tx" in last, result.stderr
 
 
 @pytest.mark.row("s3 4.8.5", "s3 4.11.11")

@@ -128,16 +128,18 @@ def test_the_other_redirects_teach_the_region_too(model, store, pour, status):
 
 @pytest.mark.row("s3 4.11.16")
 @pytest.mark.parametrize("fault", [{"mode": "reset", "at": "start"}, {"mode": "status", "status": 503, "html": True},
-                                   {"mode": "status", "code": "SlowDown"}, {"mode": "status", "status": 500}])
+                                   {"mode": "status", "code": "SlowDown"}, {"mode": "status", "status": 500},
+                                   {"mode": "status", "status": 503, "code": "ServiceUnavailable"}])
 @pytest.mark.parametrize("op", ["UploadPart", "ListObjectsV2"])
 def test_a_store_that_never_recovers_ends_the_run(model, store, pour, fault, op):
     store.fault(op=op, count=ALWAYS, **fault)
     result = run(pour, "--retry-for", "1s")
     assert result.exit == 5 and result.seconds < 15, result.stderr
     last = result.stderr.splitlines()[-1]
-    for word in (store.url.removeprefix("http://"), op if fault["mode"] == "status" else "", fault.get("code", "")):
+    answered = fault["mode"] == "status"
+    for word in (store.url.removeprefix("http://"), op if answered else "", fault.get("code", "")):
         assert word in last, result.stderr
-    assert ("request id" in last) == (fault["mode"] == "status"), result.stderr
+    assert ("request id tx" in last) == answered and (f"HTTP {fault.get('status', 503)}, " in last) == answered, result.stderr
     assert ("big.bin" in result.stderr) == (op == "UploadPart")
     settled(store, None, complete=False)
     assert BIG not in store.objects()

@@ -53,18 +53,18 @@ TEST_CASE("hub errors: every failure of the Hub has its kind and its sentence") 
       {404, "", "", true, Kind::not_found, "does not exist on the Hub"},
       {410, "", "", true, Kind::not_found, "does not exist on the Hub"},
       {400, "", "bad expand", true, Kind::internal, "refuses the request and says 'bad expand'"},
-      {408, "", "", true, Kind::timeout, "in time"},
+      {408, "", "", true, Kind::timeout, "by https://hub.test in time"},
       {416, "", "", true, Kind::protocol, "range"},
-      {429, "", "", true, Kind::throttled, "rate limit"},
+      {429, "", "", true, Kind::throttled, "rate limit of https://hub.test is used up"},
       {451, "", "", true, Kind::forbidden, "legal"},
       {500, "", "", true, Kind::unavailable, "in trouble"},
-      {503, "", "", true, Kind::unavailable, "in trouble"},
+      {503, "", "", true, Kind::unavailable, "https://hub.test is in trouble"},
       {200, "", "", true, Kind::protocol, "should not give"},
   };
   for (const Case& one : cases) {
     CAPTURE(one.status);
     CAPTURE(one.code);
-    const Error error = to_error("me/repo@main", answer(one), one.with_token);
+    const Error error = to_error("me/repo@main", answer(one), one.with_token, "https://hub.test/api/x");
     CAPTURE(error.sentence);
     CHECK(error.kind == one.kind);
     CHECK(error.sentence.starts_with("me/repo@main "));
@@ -75,7 +75,9 @@ TEST_CASE("hub errors: every failure of the Hub has its kind and its sentence") 
 }
 
 TEST_CASE("hub errors: the message may stand in the body, unless it is HTML") {
-  const auto sentence = [](const char* body) { return to_error("x", Response{403, {}, body}, true).sentence; };
+  const auto sentence = [](const char* body) {
+    return to_error("x", Response{403, {}, body}, true, "https://hub.test/api/x").sentence;
+  };
   CHECK(sentence(R"({"error":"no scope"})").find("'no scope'") != std::string::npos);
   CHECK(sentence(R"({"error":["a","b"]})").find("'a'") != std::string::npos);
   CHECK(sentence(R"({"errors":[{"message":"m"}]})").find("'m'") != std::string::npos);
@@ -90,12 +92,12 @@ TEST_CASE("hub errors: the message may stand in the body, unless it is HTML") {
 
 TEST_CASE("hub errors: the disabled message counts from the body too") {
   const Response response{403, {}, R"({"error":"Access to this resource is disabled."})"};
-  CHECK(to_error("x", response, true).sentence.find("is disabled") != std::string::npos);
+  CHECK(to_error("x", response, true, "https://hub.test/api/x").sentence.find("is disabled") != std::string::npos);
 }
 
 TEST_CASE("hub errors: a full bucket is waited out, else the server's wish holds") {
   const auto wait = [](int status, Headers headers) {
-    return to_error("x", Response{status, std::move(headers), "<html>"}, true).retry_after;
+    return to_error("x", Response{status, std::move(headers), "<html>"}, true, "https://hub.test/api/x").retry_after;
   };
   CHECK(wait(429, {{"RateLimit", "\"resolvers\";r=0;t=2"}}) == Millis(3000));
   CHECK(wait(429, {{"RateLimit", "\"api\";r=0;t=2"}, {"Retry-After", "60"}}) == Millis(3000));
@@ -107,6 +109,7 @@ TEST_CASE("hub errors: a full bucket is waited out, else the server's wish holds
 }
 
 TEST_CASE("hub errors: the request id is kept for support") {
-  CHECK(to_error("x", Response{500, {{"x-request-id", "Root=1"}}, ""}, true).request_id == "Root=1");
-  CHECK(to_error("x", Response{500, {{"X-Amz-Cf-Id", "cf"}}, ""}, true).request_id == "cf");
+  CHECK(to_error("x", Response{500, {{"x-request-id", "Root=1"}}, ""}, true, "https://hub.test/api/x").request_id ==
+        "Root=1");
+  CHECK(to_error("x", Response{500, {{"X-Amz-Cf-Id", "cf"}}, ""}, true, "https://hub.test/api/x").request_id == "cf");
 }

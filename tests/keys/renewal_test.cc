@@ -180,6 +180,21 @@ TEST_CASE("renewal: keys the store refuses are asked for again, those of somebod
   CHECK(bench.issuer.asked == 2);
 }
 
+TEST_CASE(
+    "renewal: keys that came for refused ones and are refused at once are the last, a minute later they may be old") {
+  Bench bench;
+  for (const char* const id : {"A", "B", "C"}) bench.gives(bench.grant(id, 1h));
+  CHECK(bench.get() == "A");
+  CHECK(bench.renewal.refused(bench.grant("A", 1h).credentials));
+  CHECK(bench.get() == "B");
+  CHECK_FALSE(bench.renewal.refused(bench.grant("B", 1h).credentials));
+  CHECK(bench.get() == "B");
+  bench.loop.clock.advance(61s);
+  CHECK(bench.renewal.refused(bench.grant("B", 1h).credentials));
+  CHECK(bench.get() == "C");
+  CHECK(bench.issuer.asked == 3);
+}
+
 TEST_CASE("renewal: permanent keys that are refused stay refused") {
   Bench bench;
   bench.issuer.renewing = false;

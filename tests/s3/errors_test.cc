@@ -41,6 +41,7 @@ TEST_CASE("errors: status and code decide the kind") {
       {503, "SlowDown", Kind::throttled},
       {503, "SlowDownRead", Kind::throttled},
       {400, "ThrottlingException", Kind::throttled},
+      {400, "RequestThrottledException", Kind::throttled},
       {200, "SlowDown", Kind::throttled},
       {429, "", Kind::throttled},
       {429, "Whatever", Kind::throttled},
