@@ -12,6 +12,8 @@ constexpr Bytes plenty = 50;  ///< of 500 and more a window (contract hub §5.1)
 /// The Hub tells the rest of its window in whole seconds, and not how it rounds them: who takes them at their word
 /// comes up to a second early, with all its lanes.
 constexpr std::chrono::seconds rounding(1);
+/// The Hub's windows last five minutes. Whoever claims more is asked again after this, and may refuse then.
+constexpr std::chrono::seconds longest_window(600);
 
 }  // namespace
 
@@ -37,7 +39,7 @@ void Pacer::note(const std::string& bucket, const http::Response& answer) {
   if (limit) {
     state.known = true;
     state.remaining = limit->remaining;
-    state.reset = now + limit->reset + rounding;
+    state.reset = now + std::min<std::chrono::seconds>(limit->reset, longest_window) + rounding;
   }
   if (answer.status != 429) return;
   // The Hub gives no Retry-After; its window ends after `t` seconds. Jitter, so that the lanes do not all arrive in the

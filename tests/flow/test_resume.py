@@ -290,3 +290,21 @@ def test_who_may_not_list_uploads_may_pour(hub, store, pour, code):
     assert result.exit == 0, result.stderr
     assert code not in result.stderr
     check_bucket(store, BASE, MODEL)
+
+
+def test_a_checkpoint_under_way_holds_nothing_up(hub, store, pour):
+    """It hangs in the store for ever, and the bytes go on behind it to the end."""
+    hub.repo("me/model", MODEL)
+    before = hub.admin("settings")["cdn_rate"]
+    hub.admin("settings", {"cdn_rate": 20 * MIB})  # three seconds; the first checkpoint is written after one
+    store.fault("stall", op="PutObject", key=CHECKPOINT, count=-1)
+    running = pour.start("hf://me/model", DESTINATION, "--lanes", 1)
+    assert store.admin("wait?event=stalled&op=PutObject&count=1&timeout_s=20")["ok"]
+    stored = sum(len(upload["parts"]) for upload in store.uploads())
+    result = running.wait(30)
+    hub.admin("settings", {"cdn_rate": before})
+    assert result.exit == 0, result.stderr
+    assert stored < PARTS - 1, "the checkpoint came too late to hold anything up"
+    assert store.counters()["requests"]["PutObject"] == 3, "config.json, the checkpoint that hangs, the manifest"
+    store.admin("release", {})
+    check_bucket(store, BASE, MODEL)

@@ -228,7 +228,7 @@ def swallowing():
 
 @pytest.mark.row("s3 4.11.1", "s3 4.11.16")
 def test_an_address_that_swallows_what_is_sent_is_given_up(hub, store, pour, swallowing):
-    """SLOW, 47 s: three attempts of 15 s, where the system alone would try for two minutes each. Both places at once."""
+    """SLOW, 31 s: three attempts of 10 s, where the system alone would try for two minutes each. Both places at once."""
     hub.repo("me/model", MODEL, ABOUT)
     runs = {address: pour.start(SOURCE, DESTINATION, "--retry-for", "1s", env={name: "http://" + address})
             for name, address in zip(PLACES.values(), swallowing)}
