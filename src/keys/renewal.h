@@ -43,7 +43,7 @@ class Renewal final : public s3::KeySource {
   Observer& observer_;
   std::optional<Grant> grant_;
   std::optional<Schedule> schedule_;
-  bool refused_ = false;  ///< the store did not accept the present keys
+  bool refused_ = false;                ///< the store did not accept the present keys
   std::optional<SteadyTime> replaced_;  ///< when the present keys came for others that were refused
   bool asking_ = false;
   std::uint64_t rounds_ = 0;      ///< of asking, ended
