@@ -11,13 +11,16 @@ build() {
   shift
   # Settings of a caller's shell would make two machines build two programs. Where there is ccache, another checkout's work counts.
   local -a clean=(env -u CFLAGS -u CXXFLAGS -u CPPFLAGS -u LDFLAGS CCACHE_NOHASHDIR=1)
-  if [ ! -f "$folder/build.ninja" ]; then
+  # A folder that was set up in another way is made anew.
+  if [ ! -f "$folder/build.ninja" ] || [ "$(cat "$folder/.arguments" 2>/dev/null)" != "${CXX:-} $*" ]; then
+    rm -rf "$folder"
     "${clean[@]}" meson setup "$folder" "$@" >"$folder.setup.log" 2>&1 || {
       tail -n 30 "$folder.setup.log" >&2
       rm -rf "$folder" "$folder.setup.log"
       return 1
     }
     rm -f "$folder.setup.log"
+    printf '%s\n' "${CXX:-} $*" >"$folder/.arguments"
   fi
   "${clean[@]}" ninja -C "$folder" >"$folder/build.log" 2>&1 || {
     grep -aE -A12 'error|FAILED' "$folder/build.log" | head -n 60 >&2

@@ -49,7 +49,7 @@ void Pacer::note(const std::string& bucket, const http::Response& answer) {
   if (limit && limit->remaining == 0) {
     state.next_start = std::max(state.next_start, state.reset + jitter);
   } else if (wished) {
-    state.next_start = std::max(state.next_start, now + *wished + jitter);
+    state.next_start = std::max(state.next_start, now + std::min(*wished, longest_window) + jitter);
   }
 }
 

@@ -57,9 +57,9 @@ class Machine:
     def buildah(self, *arguments, **options):
         return run("buildah", *arguments, env=self.env, **options)
 
-    def build(self, arch, tag, *arguments, tree=TREE):
-        """Builds localhost/hfpour:TAG; gives what buildah printed, with its words on each step."""
-        return run(LOCAL_IMAGE, "build", self.state, arch, tag, *arguments, env={"TREE": str(tree)}).stdout
+    def build(self, arch, tag, *arguments, tree=TREE, builder="buildah"):
+        """Builds localhost/hfpour:TAG; gives what the builder printed, with its words on each step."""
+        return run(LOCAL_IMAGE, "build", self.state, arch, tag, *arguments, env={"TREE": str(tree), "BUILDER": builder}).stdout
 
     def inspect(self, image):
         return json.loads(self.podman("image", "inspect", image).stdout)[0]

@@ -87,19 +87,9 @@ def libraries(rootfs):
     return [name for name in files(rootfs) if re.search(r"\.so(\.|$)", name)]
 
 
-def podman_build(machine, tag, *arguments):
-    """As scripts/lib/local-image builds, with podman in buildah's place; gives its words on each step."""
-    platform = f"linux/{machine.native}"
-    return machine.podman(
-        "build", "--isolation", "oci", "--network", "host", "--timestamp", os.environ.get("SOURCE_DATE_EPOCH", "1700000000"),
-        "--platform", platform, "--build-arg", f"BUILDPLATFORM={platform}", "--build-arg",
-        "BASE_IMAGE=localhost/debian:bookworm-slim", "--tag", f"localhost/hfpour:{tag}", *arguments,
-        "--file", TREE / "container/Dockerfile", TREE).stdout
-
-
 def test_two_clean_builds_give_one_image(machine, image):
     """Nothing of the time, the place or the order of a build is in it, nor whether buildah or podman built it."""
-    said = podman_build(machine, "again", "--no-cache", *RELEASE)
+    said = machine.build(machine.native, "again", "--no-cache", *RELEASE, builder="podman")
     assert "Compiling C++ object src/hfpour.p/main.cc.o" in said and "Using cache" not in said, said[-3000:]
     assert machine.inspect("localhost/hfpour:again")["Id"] == machine.inspect(image)["Id"]
     machine.podman("rmi", "localhost/hfpour:again")

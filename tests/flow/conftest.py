@@ -10,6 +10,7 @@ from support import Hub, Pourer, Store
 def pytest_configure(config):
     config.addinivalue_line("markers", "row(name, ...): rows of tests/lint/fault_rows.json that the test proves")
     config.addinivalue_line("markers", "own_size: what it measures is another in a build with sanitizers or counters")
+    config.addinivalue_line("markers", "slow: a minute and more of waiting, which is what it tests")
 
 
 @pytest.fixture(scope="session")

@@ -216,6 +216,7 @@ def test_memory_of_the_longest_listing(small):
     _, store, pour = small
     result, sampler = pour_with(pour, "me/most", "256Mi", "--dry-run")
     assert result.exit == 0 and result.json()["files"] == 100_000, result.stderr
+    assert sampler.samples > 5 and sampler.high_water > 15 * MIB, "the sampler saw nothing"
     assert sampler.high_water <= 256 * MIB, sampler.high_water / MIB
 
 

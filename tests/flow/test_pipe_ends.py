@@ -166,6 +166,7 @@ def reads_after(seconds, process, seen):
     return finished(process, got + rest, stderr)
 
 
+@pytest.mark.slow
 def test_a_pause_of_the_reader_is_no_silence_of_the_hub(model, pipe):
     process = pipe.start("cat", "hf://me/model/big.bin", "--lanes", 1)
     result = reads_after(75, process, lambda: model.counters()["bytes_by_listener"]["cdn"])
@@ -174,6 +175,7 @@ def test_a_pause_of_the_reader_is_no_silence_of_the_hub(model, pipe):
     assert after["statuses"]["cdn"] == {"206": 1} and after["bytes"] == {"models/me/model/big.bin": len(BIG)}
 
 
+@pytest.mark.slow
 def test_a_pause_of_either_end_is_no_silence_of_the_store(binary, hub, store, pipe):
     """A producer that thinks, and a reader of a store that itself would wait for hours."""
     with own(binary, hub, "--idle-ms", 10_000_000) as (other, pour):

@@ -104,10 +104,10 @@ def test_killed_again_and_again(hub, store, pour):
 
 
 def test_the_deadline_saves_what_is_done(hub, store, pour):
-    running = run_until_held(hub, store, pour, "--deadline", "6s")
-    result = running.wait(15)
+    running = run_until_held(hub, store, pour, "--deadline", "15s")
+    result = running.wait(40)
     assert result.exit == 10, result.stderr
-    assert "the deadline of 6" in result.stderr
+    assert "the deadline of 15" in result.stderr
     assert store.orphans() == [] and len(store.uploads()) == 1
     hub.reset()
     go_on(hub, store, pour, "--deadline", "1h")
@@ -296,15 +296,17 @@ def test_a_checkpoint_under_way_holds_nothing_up(hub, store, pour):
     """It hangs in the store for ever, and the bytes go on behind it to the end."""
     hub.repo("me/model", MODEL)
     before = hub.admin("settings")["cdn_rate"]
-    hub.admin("settings", {"cdn_rate": 20 * MIB})  # three seconds; the first checkpoint is written after one
+    hub.admin("settings", {"cdn_rate": 8 * MIB})  # eight seconds; the first checkpoint is written when one is over and a part is there
     store.fault("stall", op="PutObject", key=CHECKPOINT, count=-1)
-    running = pour.start("hf://me/model", DESTINATION, "--lanes", 1)
-    assert store.admin("wait?event=stalled&op=PutObject&count=1&timeout_s=20")["ok"]
-    stored = sum(len(upload["parts"]) for upload in store.uploads())
-    result = running.wait(30)
-    hub.admin("settings", {"cdn_rate": before})
+    try:
+        running = pour.start("hf://me/model", DESTINATION, "--lanes", 1)
+        assert store.admin("wait?event=stalled&op=PutObject&count=1&timeout_s=20")["ok"]
+        stored = sum(len(upload["parts"]) for upload in store.uploads())
+        result = running.wait(40)
+    finally:
+        hub.admin("settings", {"cdn_rate": before})
     assert result.exit == 0, result.stderr
-    assert stored < PARTS - 1, "the checkpoint came too late to hold anything up"
+    assert 0 < stored < PARTS - 1, "there was nothing yet that the checkpoint could hold up, or nothing any more"
     assert store.counters()["requests"]["PutObject"] == 3, "config.json, the checkpoint that hangs, the manifest"
     store.admin("release", {})
     check_bucket(store, BASE, MODEL)

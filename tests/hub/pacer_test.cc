@@ -20,10 +20,11 @@ struct PacerBench {
   Random random{1};
   hub::Pacer pacer{loop.reactor, random};
 
-  void says(const char* limit) {
+  void says(const char* limit) { says(200, "RateLimit", limit); }
+  void says(int status, const char* name, const char* value) {
     http::Response answer;
-    answer.status = 200;
-    answer.headers.add("RateLimit", limit);
+    answer.status = status;
+    answer.headers.add(name, value);
     pacer.note("api", answer);
   }
   /// How long so many requests, one after the other, are held back.
@@ -55,6 +56,14 @@ TEST_CASE("pacer: a window that is said to last a day is not believed") {
   PacerBench bench;
   bench.says("\"api\";r=0;t=86400");
   const auto took = bench.wait(2);
+  CHECK(took > 300s);
+  CHECK(took < 602s);
+}
+
+TEST_CASE("pacer: nor is a refusal that wishes for a day") {
+  PacerBench bench;
+  bench.says(429, "Retry-After", "86400");
+  const auto took = bench.wait(1);
   CHECK(took > 300s);
   CHECK(took < 602s);
 }
