@@ -13,8 +13,7 @@ namespace {
 
 constexpr Millis shortest_look{2'000};  ///< contract s3 §6.3: a look every 2 to 10 s, never in step with others
 constexpr Millis looks_differ_by{3'000};
-constexpr Millis claim_grace{
-    1'000};  ///< for the answer to a claim that a signal cuts off: unknown, it blocks others for a minute
+constexpr Millis claim_grace{1'000};  ///< a claim that nobody knows of blocks others for a minute
 constexpr Millis release_deadline{1'500};
 
 }  // namespace
