@@ -56,8 +56,8 @@ void take_link(const std::string& endpoint, const http::Response& response) {
 
 void take(std::string_view input) {
   const http::Response response = read_response(input);
-  require_error(hub::to_error("owner/name@main", response, true));
-  require_error(hub::to_error("owner/name@main", response, false));
+  require_error(hub::to_error("owner/name@main", response, true, "https://hub.test/api"));
+  require_error(hub::to_error("owner/name@main", response, false, "https://hub.test/api"));
   take_link("https://huggingface.co", response);
   take_link("http://mirror.example:8080/hf", response);
 
