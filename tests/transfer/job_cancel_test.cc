@@ -151,6 +151,8 @@ TEST_CASE("job: any mixture of faults ends with the files whole or the job faile
     CHECK(bench.records.files.size() == bench.memory_sink.objects.size());
     Bytes visible = 0;
     for (const auto& [path, content] : bench.memory_sink.objects) visible += content.size();
-    CHECK(bench.progress.stored_bytes == visible);
+    // Parts that are kept for a later run are stored, and not visible.
+    CHECK(bench.progress.stored_bytes >= visible);
+    if (bench.left.empty()) CHECK(bench.progress.stored_bytes == visible);
   }
 }
