@@ -14,8 +14,6 @@
 namespace hfpour {
 namespace {
 
-constexpr Millis abort_deadline{5'000};  // the design promises to be gone 10 s after a SIGTERM
-constexpr Millis create_grace{2'000};
 constexpr unsigned most_data_errors = 3;  ///< contract s3 §4.11: then it is no accident any more
 
 /// Gives bytes that stay in memory, as often as it takes.

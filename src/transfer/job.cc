@@ -39,7 +39,6 @@ bool worth_keeping(Kind kind) {
   }
 }
 
-constexpr Millis abort_deadline{4'000};
 constexpr unsigned tries_per_file = 2;  // contract hub §5.4: redo the file once, then fail loudly
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "buffer/flow.h"
 #include "loop/cancel.h"
@@ -12,6 +13,12 @@
 #include "transfer/file_entry.h"
 
 namespace hfpour {
+
+/// The answer to `create` is awaited for so long after a cancellation: an upload whose id nobody knows cannot be
+/// dropped.
+constexpr Millis create_grace{2'000};
+/// For dropping an upload. With `create_grace` before it and what `run/` does after it, inside the 10 s of a SIGTERM.
+constexpr Millis abort_deadline{4'000};
 
 /// What a sink can take. Sizes in bytes.
 struct SinkLimits {

@@ -14,9 +14,6 @@
 namespace hfpour {
 namespace {
 
-constexpr Millis abort_deadline{4'000};
-constexpr Millis create_grace{2'000};
-
 /// Gives the bytes that lie in a ring from its beginning, and can do so again.
 class RetainedOutlet final : public Outlet {
  public:

@@ -24,6 +24,7 @@ TEN_TIMES_BYTES = 11 * 240 * MIB
 ONE_FILE = "virtual/one-file"
 FORTY = "virtual/forty"
 GATED, GATED_TOKEN = "virtual/gated", "hf_ContainerLaneNeverToBeSeen"
+MOST_BYTES = 25_000_000  # of an image, unpacked
 RELEASE = ("--build-arg", "VERSION=1.2.3", "--build-arg", "REVISION=abc", "--build-arg", "SOURCE=https://example.org/hfpour",
            "--build-arg", "CREATED=2026-01-02T03:04:05Z")
 lane.VIRTUAL["models"].update({

@@ -5,6 +5,7 @@ import subprocess
 
 import lane
 import pytest
+from conftest import MOST_BYTES
 from machine import CONFINED, run
 
 DEMO = "demo/tiny-ocr"
@@ -38,7 +39,7 @@ def arm64(machine, emulation):
 def test_every_program_and_library_is_of_the_right_machine(machine, arm64, tmp_path):
     facts = machine.inspect(arm64)
     assert (facts["Architecture"], facts["Os"], facts["Config"]["User"]) == ("arm64", "linux", "1000:1000")
-    assert facts["Size"] <= 25_000_000
+    assert facts["Size"] <= MOST_BYTES
     root = machine.unpack(arm64, tmp_path / "root")
     found = {path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF"}
     assert len(found) > 20

@@ -6,10 +6,10 @@ import subprocess
 import time
 
 import pytest
+from conftest import MOST_BYTES
 from machine import LOCAL_IMAGE, TREE, run
 
 DOCKER = "/usr/bin/docker"  # Debian's; another one in the PATH may lack BuildKit
-MOST_BYTES = 25_000_000
 BASE = "localhost/debian:bookworm-slim"
 
 

@@ -7,10 +7,9 @@ import stat
 import subprocess
 
 import pytest
-from conftest import RELEASE
+from conftest import MOST_BYTES, RELEASE
 from machine import TREE, run
 
-MOST_BYTES = 25_000_000
 LABELS = {"title": "hfpour", "version": "1.2.3", "revision": "abc", "source": "https://example.org/hfpour",
           "created": "2026-01-02T03:04:05Z", "licenses": "MIT", "base.name": "localhost/debian:bookworm-slim"}
 TINY = "#include <curl/curl.h>\nint main(int n, char**) { return n > 9 ? curl_global_init(0) : 0; }\n"

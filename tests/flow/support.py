@@ -36,19 +36,26 @@ class Server:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ready = json.loads(self.process.stdout.readline())
 
-    def admin(self, name, value=None, timeout=60):
-        """GET without a value, POST with one."""
+    def connection(self, timeout):
         parts = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+
+    def fetch(self, target, value=None, timeout=60):
+        """The body of an admin route: GET without a value, POST with one."""
+        connection = self.connection(timeout)
         try:
-            connection.request("GET" if value is None else "POST", "/_admin/" + name,
+            connection.request("GET" if value is None else "POST", "/_admin/" + target,
                                body=None if value is None else json.dumps(value))
             answer = connection.getresponse()
             body = answer.read()
-            assert answer.status == 200, (name, value, body)
-            return json.loads(body) if body else None
+            assert answer.status == 200, (target, value, answer.status, body)
+            return body
         finally:
             connection.close()
+
+    def admin(self, name, value=None, timeout=60):
+        body = self.fetch(name, value, timeout)
+        return json.loads(body) if body else None
 
     def counters(self):
         return self.admin("counters")
@@ -130,16 +137,7 @@ class Store(Server):
         return self.state()["journal"]
 
     def body(self, key):
-        parts = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
-        try:
-            connection.request("GET", "/_admin/object?" + urllib.parse.urlencode({"bucket": BUCKET, "key": key}))
-            answer = connection.getresponse()
-            body = answer.read()
-            assert answer.status == 200, (key, answer.status, body)
-            return body
-        finally:
-            connection.close()
+        return self.fetch("object?" + urllib.parse.urlencode({"bucket": BUCKET, "key": key}))
 
     def left_alone(self):
         """Waits until the requests of programs that have ended are over too: a store goes on with what it has got."""

@@ -1,12 +1,11 @@
 """TLS for the flow tests: certificates of our own, and stand-ins that show them."""
 
 import http.client
-import json
 import ssl
 import subprocess
 import urllib.parse
 
-from support import BUCKET, Hub, Store
+from support import Hub, Store
 
 
 def make_ca(folder, ca, **places):
@@ -21,37 +20,18 @@ def make_ca(folder, ca, **places):
                 "-CA", ca + ".pem", "-CAkey", ca + ".key", "-keyout", name + ".key", "-out", name + ".pem")
 
 
-class TlsHub(Hub):
-    """Its admin routes are spoken to over TLS as well."""
+class Tls:
+    """A stand-in whose admin routes are spoken to over TLS as well, whatever certificate it shows."""
 
-    def admin(self, name, value=None, timeout=60):
-        command = ["curl", "-sk", "--fail", "--max-time", str(timeout), self.url + "/_admin/" + name]
-        if value is not None:
-            command += ["--data-binary", json.dumps(value)]
-        body = subprocess.run(command, check=True, capture_output=True).stdout
-        return json.loads(body) if body else None
-
-
-class TlsStore(Store):
     def connection(self, timeout):
         parts = urllib.parse.urlsplit(self.url)
         return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout,
                                            context=ssl._create_unverified_context())
 
-    def get(self, target, value=None):
-        connection = self.connection(60)
-        try:
-            connection.request("GET" if value is None else "POST", target, body=None if value is None else json.dumps(value))
-            answer = connection.getresponse()
-            body = answer.read()
-            assert answer.status == 200, (target, answer.status, body)
-            return body
-        finally:
-            connection.close()
 
-    def admin(self, name, value=None, timeout=60):
-        body = self.get("/_admin/" + name, value)
-        return json.loads(body) if body else None
+class TlsHub(Tls, Hub):
+    pass
 
-    def body(self, key):
-        return self.get("/_admin/object?" + urllib.parse.urlencode({"bucket": BUCKET, "key": key}))
+
+class TlsStore(Tls, Store):
+    pass
