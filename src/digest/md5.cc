@@ -64,18 +64,85 @@ std::uint32_t word_at(const std::byte* from) {
   return word;
 }
 
+using Streams = std::array<const std::byte*, Md5::width>;
+
+template <int... I>
+[[gnu::always_inline]] inline void shuffle(const Words& a, const Words& b, Words& into) {
+  into = __builtin_shufflevector(a, b, I...);
+}
+
+/// Eight words of each of eight streams, from `at` on: what came stream by stream leaves word by word. Pairs of words
+/// change places, then pairs of pairs, then halves: good where a register holds eight words.
+[[gnu::always_inline]] inline void shuffle_in(const Streams& from, std::size_t at, Words* words) {
+  std::array<Words, 8> rows;
+  for (std::size_t i = 0; i < 8; ++i) std::memcpy(&rows[i], from[i] + at, sizeof rows[i]);
+  std::array<Words, 8> pairs;
+  for (std::size_t i = 0; i < 8; i += 2) {
+    shuffle<0, 8, 1, 9, 4, 12, 5, 13>(rows[i], rows[i + 1], pairs[i]);
+    shuffle<2, 10, 3, 11, 6, 14, 7, 15>(rows[i], rows[i + 1], pairs[i + 1]);
+  }
+  std::array<Words, 8> fours;
+  for (std::size_t i = 0; i < 8; i += 4) {
+    shuffle<0, 1, 8, 9, 4, 5, 12, 13>(pairs[i], pairs[i + 2], fours[i]);
+    shuffle<2, 3, 10, 11, 6, 7, 14, 15>(pairs[i], pairs[i + 2], fours[i + 1]);
+    shuffle<0, 1, 8, 9, 4, 5, 12, 13>(pairs[i + 1], pairs[i + 3], fours[i + 2]);
+    shuffle<2, 3, 10, 11, 6, 7, 14, 15>(pairs[i + 1], pairs[i + 3], fours[i + 3]);
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    shuffle<0, 1, 2, 3, 8, 9, 10, 11>(fours[i], fours[i + 4], words[i]);
+    shuffle<4, 5, 6, 7, 12, 13, 14, 15>(fours[i], fours[i + 4], words[i + 4]);
+  }
+}
+
+/// The same word by word, for registers that are shorter.
+[[gnu::always_inline]] inline void gather(const Streams& from, std::size_t at, Words* words) {
+  for (std::size_t i = 0; i < 8; ++i) {
+    std::array<std::uint32_t, Md5::width> column;
+    for (std::size_t lane = 0; lane < Md5::width; ++lane) column[lane] = word_at(from[lane] + at + 4 * i);
+    std::memcpy(&words[i], column.data(), sizeof column);
+  }
+}
+
 /// `count` blocks of eight streams. The longest loop of the program.
-void take_abreast(std::array<Words, 4>& state, const std::array<const std::byte*, Md5::width>& from,
-                  std::size_t count) {
+template <bool LongRegisters>
+[[gnu::always_inline]] inline void take_abreast(std::array<Words, 4>& state, const Streams& from, std::size_t count) {
   for (std::size_t at = 0; at < count * 64; at += 64) {
     std::array<Words, 16> words;
-    for (std::size_t i = 0; i < 16; ++i) {
-      std::array<std::uint32_t, Md5::width> column;
-      for (std::size_t lane = 0; lane < Md5::width; ++lane) column[lane] = word_at(from[lane] + at + 4 * i);
-      std::memcpy(&words[i], column.data(), sizeof column);
+    for (std::size_t half = 0; half < 2; ++half) {
+      if constexpr (LongRegisters) {
+        shuffle_in(from, at + 32 * half, words.data() + 8 * half);
+      } else {
+        gather(from, at + 32 * half, words.data() + 8 * half);
+      }
     }
     compress(state, words, std::make_index_sequence<64>());
   }
+}
+
+using Abreast = void (*)(std::array<Words, 4>&, const Streams&, std::size_t);
+
+void take_plain(std::array<Words, 4>& state, const Streams& from, std::size_t count) {
+  take_abreast<false>(state, from, count);
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] void take_avx2(std::array<Words, 4>& state, const Streams& from, std::size_t count) {
+  take_abreast<true>(state, from, count);
+}
+
+[[gnu::target("avx512f,avx512vl")]] void take_avx512(std::array<Words, 4>& state, const Streams& from,
+                                                     std::size_t count) {
+  take_abreast<true>(state, from, count);
+}
+#endif
+
+/// The same code for what this processor has.
+Abreast abreast_here() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512vl")) return &take_avx512;
+  if (__builtin_cpu_supports("avx2")) return &take_avx2;
+#endif
+  return &take_plain;
 }
 
 }  // namespace
@@ -124,13 +191,14 @@ bool Md5::take_blocks_abreast(std::span<Feed> feeds) {
   }
   if (used < 2) return false;
   std::array<Words, 4> state{};
-  std::array<const std::byte*, width> from;
+  Streams from;
   for (std::size_t lane = 0; lane < width; ++lane) {
     from[lane] = lanes[std::min(lane, used - 1)]->bytes.data();  // lanes without a stream compute for nobody
     if (lane >= used) continue;
     for (std::size_t i = 0; i < 4; ++i) state[i][lane] = lanes[lane]->digest->state_[i];
   }
-  take_abreast(state, from, count);
+  static const Abreast take = abreast_here();
+  take(state, from, count);
   for (std::size_t lane = 0; lane < used; ++lane) {
     Feed& feed = *lanes[lane];
     for (std::size_t i = 0; i < 4; ++i) feed.digest->state_[i] = state[i][lane];
