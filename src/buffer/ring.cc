@@ -7,22 +7,51 @@
 
 namespace hfpour {
 
+Ring::Ring(std::span<std::byte> storage, Bytes capacity, Bytes cell)
+    : storage_(storage), capacity_(capacity), cell_(cell), places_(cells() + 1) {
+  assert(cells() * cell <= storage.size());
+  free_.reserve(cells());
+  reset();
+}
+
 void Ring::reset(const std::vector<Reader>& readers) {
   written_ = 0;
   passed_ = {};
   reads_ = {};
   for (const Reader reader : readers) reads_[index(reader)] = true;
   writer_waits_ = false;
+  free_.clear();
+  for (std::size_t cell = cells(); cell-- > 0;) free_.push_back(cell);
+}
+
+/// Where the slowest reader is.
+Bytes Ring::oldest() const {
+  return written_ - std::max({available(Reader::hash), available(Reader::sum), available(Reader::upload)});
+}
+
+/// The next cell of the stream begins: in the one that was given back last, which the processor's caches still know.
+/// When none is free, in the part of the oldest one that all readers have passed.
+void Ring::open_cell() {
+  const std::size_t next = written_ / cell_;
+  if (free_.empty()) {
+    place_of(next) = place_of(oldest() / cell_);
+  } else {
+    place_of(next) = free_.back();
+    free_.pop_back();
+  }
 }
 
 bool Ring::write(ByteView bytes) {
   if (bytes.size() > free()) return false;
   if (bytes.empty()) return true;
-  const Bytes at = written_ % capacity();
-  const std::size_t first = std::min<std::size_t>(bytes.size(), capacity() - at);
-  std::memcpy(storage_.data() + at, bytes.data(), first);
-  if (first < bytes.size()) std::memcpy(storage_.data(), bytes.data() + first, bytes.size() - first);
-  written_ += bytes.size();
+  while (!bytes.empty()) {
+    const Bytes at = written_ % cell_;
+    if (at == 0) open_cell();
+    const ByteView piece = bytes.first(std::min<Bytes>(bytes.size(), cell_ - at));
+    std::memcpy(storage_.data() + place_of(written_ / cell_) * cell_ + at, piece.data(), piece.size());
+    written_ += piece.size();
+    bytes = bytes.subspan(piece.size());
+  }
   for (Condition& condition : readable_) condition.notify();
   if (upload_waker_ != nullptr) upload_waker_->wake();
   return true;
@@ -39,14 +68,21 @@ ByteView Ring::peek(Reader reader, Bytes limit) const {
 
 ByteView Ring::view_at(Bytes offset, Bytes limit) const {
   assert(offset <= written_ && written_ - offset <= capacity());
-  const Bytes at = offset % capacity();
-  const Bytes count = std::min({limit, written_ - offset, capacity() - at});
-  return ByteView(storage_).subspan(at, count);
+  if (offset == written_) return {};
+  const Bytes at = offset % cell_;
+  const Bytes count = std::min({limit, written_ - offset, cell_ - at});
+  return ByteView(storage_).subspan(places_[offset / cell_ % places_.size()] * cell_ + at, count);
 }
 
 void Ring::advance(Reader reader, Bytes count) {
   assert(count <= available(reader));
+  const std::size_t first = oldest() / cell_;
   passed_[index(reader)] += count;
+  const std::size_t newest = (written_ - 1) / cell_;
+  for (std::size_t cell = first; cell < oldest() / cell_; ++cell) {
+    // One whose beginning is in use again goes on as the newest.
+    if (cell == newest || place_of(cell) != place_of(newest)) free_.push_back(place_of(cell));
+  }
   // A quarter of the ring, so that pausing and resuming does not happen for each chunk.
   if (!writer_waits_ || free() < capacity() / 4) return;
   writer_waits_ = false;

@@ -12,8 +12,12 @@
 
 namespace hfpour {
 
+/// What a ring's memory is given out and taken back in. As long as the readers keep up, a few cells are all that is
+/// ever touched, however long the ring is, and they stay in the processor's caches (docs/performance.md).
+inline constexpr Bytes usual_cell = 128 * KiB;
+
 /// A bounded byte ring with one writer and up to three readers: the file's hash, the part's sum, the upload. A cell is
-/// free when all of them have passed it.
+/// free when all of them have passed it, and the one that became free last is the next to be written.
 ///
 ///        freed            passed by some         written
 ///     ───────────┬──────────────────────┬────────────────────┬──────────  offsets grow, and never wrap
@@ -29,27 +33,26 @@ class Ring {
     upload,
   };
 
-  explicit Ring(std::span<std::byte> storage) : storage_(storage) {}
+  /// At most `capacity` bytes, in so many cells of `cell` bytes as that takes; `storage` has room for them.
+  Ring(std::span<std::byte> storage, Bytes capacity, Bytes cell = usual_cell);
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
   /// Empty again, offsets at zero; only these readers are waited for from now on.
   void reset(const std::vector<Reader>& readers = {Reader::hash, Reader::sum, Reader::upload});
 
-  Bytes capacity() const { return storage_.size(); }
+  Bytes capacity() const { return capacity_; }
   Bytes written() const { return written_; }
   Bytes position(Reader reader) const { return passed_[index(reader)]; }
   /// How far `reader` is behind; 0 for one that is not waited for.
   Bytes available(Reader reader) const { return reads_[index(reader)] ? written_ - position(reader) : 0; }
-  Bytes free() const {
-    return capacity() - std::max({available(Reader::hash), available(Reader::sum), available(Reader::upload)});
-  }
+  Bytes free() const { return capacity() - (written_ - oldest()); }
 
   /// Copies all of `bytes` in, or nothing if they do not fit.
   bool write(ByteView bytes);
-  /// The next bytes for `reader`, in one piece, at most `limit`; empty when there are none.
+  /// The next bytes for `reader`, in one piece, which ends with its cell, at most `limit`; empty when there are none.
   ByteView peek(Reader reader, Bytes limit) const;
-  /// Bytes from `offset` on, in one piece, at most `limit`; they must still be there.
+  /// Bytes from `offset` on, in one such piece; they must still be there.
   ByteView view_at(Bytes offset, Bytes limit) const;
   /// `reader` has passed `count` more bytes.
   void advance(Reader reader, Bytes count);
@@ -66,8 +69,18 @@ class Ring {
 
  private:
   static std::size_t index(Reader reader) { return static_cast<std::size_t>(reader); }
+  std::size_t cells() const { return (capacity_ + cell_ - 1) / cell_; }
+  /// Where in the storage a cell of the stream lies; one more of them can be in use than there is room for, see
+  /// `open_cell`.
+  std::size_t& place_of(std::size_t cell) { return places_[cell % places_.size()]; }
+  Bytes oldest() const;
+  void open_cell();
 
   std::span<std::byte> storage_;
+  Bytes capacity_;
+  Bytes cell_;
+  std::vector<std::size_t> places_;
+  std::vector<std::size_t> free_;  ///< the last is taken first
   Bytes written_ = 0;
   std::array<Bytes, 3> passed_{};
   std::array<bool, 3> reads_ = {true, true, true};

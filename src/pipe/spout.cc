@@ -37,9 +37,9 @@ class Spout::RingInlet final : public Inlet {
 Spout::Spout(Services services, const RingPool& pool, Bytes stripe, const Framing& framing)
     : services_(services),
       stripe_(pool.count() > 1 ? stripe : std::numeric_limits<Bytes>::max()),
-      hold_(std::min(hold_back, pool.storage(0).size() / 2)),
+      hold_(std::min(hold_back, pool.ring_bytes() / 2)),
       framing_(framing) {
-  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool.storage(i)));
+  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool, i));
 }
 
 Task<Result<void>> Spout::pour(const std::vector<Member>& members, CancelToken cancel) {

@@ -7,7 +7,7 @@ namespace hfpour {
 
 Adoption::Adoption(const Services& services, std::vector<Candidate> candidates, Bytes part_size, const RingPool& pool)
     : services_(services), candidates_(std::move(candidates)), part_size_(part_size) {
-  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool.storage(i)));
+  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool, i));
 }
 
 Task<Result<std::vector<const FileEntry*>>> Adoption::run(CancelToken cancel) {

@@ -2,16 +2,15 @@
 #pragma once
 
 #include <algorithm>
-#include <span>
 
-#include "buffer/ring.h"
+#include "buffer/ring_pool.h"
 #include "transfer/observer.h"
 
 namespace hfpour {
 
 /// The right to move bytes: one ring, one stream from the source, its uploads. Loop thread.
 struct Lane {
-  explicit Lane(std::span<std::byte> storage) : ring(storage) {}
+  Lane(const RingPool& pool, std::size_t index) : ring(pool.ring(index)) {}
 
   /// What a busy lane waits for, read off its ring: empty means the source, full means the slowest reader.
   Limit waits_for() const {
@@ -22,6 +21,7 @@ struct Lane {
 
   Ring ring;
   bool busy = false;
+  bool ahead = false;  ///< of its file's hash, which has to get there first
 };
 
 }  // namespace hfpour

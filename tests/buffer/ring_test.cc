@@ -24,12 +24,14 @@ class CountingWaker final : public Waker {
 
 /// A ring of a given capacity with verbs for tests.
 struct RingBench {
-  explicit RingBench(Bytes capacity, const std::vector<Reader>& readers = {Reader::hash, Reader::upload})
-      : memory(capacity, '\0') {
+  explicit RingBench(Bytes capacity, const std::vector<Reader>& readers = {Reader::hash, Reader::upload},
+                     Bytes cell = 3)
+      : memory(capacity + cell, '\0'),
+        ring(std::as_writable_bytes(std::span(memory.data(), memory.size())), capacity, cell) {
     ring.reset(readers);
   }
   std::string memory;
-  Ring ring{std::as_writable_bytes(std::span(memory.data(), memory.size()))};
+  Ring ring;
 
   bool write(const std::string& text) { return ring.write(as_view(text)); }
   std::string read(Reader reader, Bytes limit) {
@@ -46,14 +48,17 @@ struct RingBench {
 
 }  // namespace
 
-TEST_CASE("ring: bytes come out as they went in at every wrap position of every small capacity") {
-  for (Bytes capacity = 1; capacity <= 9; ++capacity) {
+TEST_CASE("ring: bytes come out as they went in at every position of every small capacity in cells of every size") {
+  for (Bytes shape = 0; shape < 45; ++shape) {
+    const Bytes capacity = 1 + shape / 5;
+    const Bytes cell = 1 + shape % 5;
     for (Bytes start = 0; start < 2 * capacity; ++start) {
       for (Bytes length = 0; length <= capacity; ++length) {
         CAPTURE(capacity);
+        CAPTURE(cell);
         CAPTURE(start);
         CAPTURE(length);
-        RingBench bench(capacity);
+        RingBench bench(capacity, {Reader::hash, Reader::upload}, cell);
         for (Bytes i = 0; i < start; ++i) {
           REQUIRE(bench.write("-"));
           bench.read(Reader::hash, 1);
@@ -181,7 +186,7 @@ TEST_CASE("ring: a random walk gives each reader the bytes in order") {
     };
     const Bytes capacity = 1 + draw(39);
     const std::string data = pattern(5'000, static_cast<unsigned>(seed));
-    RingBench bench(capacity, {Reader::hash, Reader::sum, Reader::upload});
+    RingBench bench(capacity, {Reader::hash, Reader::sum, Reader::upload}, 1 + draw(15));
     CountingWaker waker;
     bench.ring.set_writer_waker(&waker);
     Bytes written = 0;
@@ -205,7 +210,7 @@ TEST_CASE("ring: a random walk gives each reader the bytes in order") {
 }
 
 TEST_CASE("ring pool: rings lie side by side and do not overlap") {
-  const auto pool = RingPool::make(3, 10);
+  const auto pool = RingPool::make(3, 10, 4);
   REQUIRE(pool);
   CHECK((*pool)->count() == 3);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -216,6 +221,21 @@ TEST_CASE("ring pool: rings lie side by side and do not overlap") {
   for (std::size_t i = 0; i < 3; ++i) {
     for (const std::byte b : (*pool)->storage(i)) CHECK(b == static_cast<std::byte>(i + 1));
   }
+}
+
+TEST_CASE("ring: as long as the readers keep up, only the first cells are touched") {
+  RingBench bench(1'000, {Reader::hash, Reader::upload}, 10);
+  for (unsigned i = 0; i < 500; ++i) {
+    REQUIRE(bench.write(pattern(7, i)));
+    REQUIRE(bench.read(Reader::hash, 7) == pattern(7, i));
+    if (i > 0) REQUIRE(bench.read(Reader::upload, 7).size() == 7);
+  }
+  CHECK(bench.memory.find_first_not_of('\0', 30) == std::string::npos);
+  CHECK(bench.ring.free() == 993);
+  // And all of it can be had when they do not.
+  REQUIRE(bench.write(pattern(993)));
+  CHECK(bench.ring.free() == 0);
+  CHECK(bench.read(Reader::hash, 2'000) == pattern(993));
 }
 
 TEST_CASE("ring pool: memory the system does not have is refused, not died of") {

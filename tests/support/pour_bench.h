@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -78,7 +79,7 @@ class PourBench {
     MemoryPlan plan;
     plan.lanes = lanes;
     plan.ring_bytes = ring;
-    Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, ring);
+    Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, ring, std::max<Bytes>(ring / 4, 1));
     if (!pool) return pool.error();
     Resumption resumption(services, files, std::move(left), part);
     Result<Leftovers> known = loop.run(resumption.run(CancelToken()));
@@ -86,7 +87,7 @@ class PourBench {
     Job job(services, files, plan, part, **pool, *std::move(known));
     Result<void> done = loop.run(job.run(cancel));
     left = job.unfinished();
-    job.sample();
+    job.sample(0);
     for (const std::uint64_t count : progress.samples) lanes_busy_after += count;
     return done;
   }
@@ -120,7 +121,7 @@ class PourBench {
   Progress progress;
   Random random;
   HashWorkers hashers;
-  Pace pace{64, observer, progress};
+  Pace pace{{64, 64}, observer, progress};
   Services services{loop.reactor, hashers, source, sink, records,      observer,
                     progress,     random,  pace,   true, RetryPolicy()};
   std::vector<std::unique_ptr<FileEntry>> entries;

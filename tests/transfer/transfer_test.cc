@@ -69,10 +69,10 @@ class SpoilingSink final : public Sink {
 TEST_CASE("transfer: memory that gives out other bytes than were put in is caught without any MD5") {
   PourBench bench;
   const FileEntry& file = bench.add("large", pattern(32));
-  std::string memory(64, '\0');
-  const std::span<std::byte> storage = std::as_writable_bytes(std::span(memory.data(), memory.size()));
-  Lane lane(storage);
-  SpoilingSink sink(bench.sink, bench.loop.reactor, lane, storage);
+  const auto pool = RingPool::make(1, 64);
+  REQUIRE(pool);
+  Lane lane(**pool, 0);
+  SpoilingSink sink(bench.sink, bench.loop.reactor, lane, (*pool)->storage(0));
   Services services{bench.loop.reactor, bench.hashers, bench.source, sink,  bench.records,          bench.observer,
                     bench.progress,     bench.random,  bench.pace,   false, bench.services.patience};
   Transfer transfer(services, file, PartPlan{32, 32});
@@ -88,8 +88,9 @@ TEST_CASE("transfer: both readers have passed all bytes at the end") {
   PourBench bench;
   const std::string content = pattern(16 * 5 + 3);
   const FileEntry& file = bench.add("large", content);
-  std::string memory(40, '\0');
-  Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
+  const auto pool = RingPool::make(1, 40, 8);
+  REQUIRE(pool);
+  Lane lane(**pool, 0);
   Transfer transfer(bench.services, file, PartPlan{file.size, 16});
   const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
   REQUIRE(stored.has_value());
@@ -106,8 +107,9 @@ TEST_CASE("transfer: wrong bytes are uploaded and yet never completed") {
   PourBench bench;
   const FileEntry& file = bench.add("large", pattern(16 * 5));
   bench.source.flip = FaultySource::Flip{"large", 40};
-  std::string memory(40, '\0');
-  Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
+  const auto pool = RingPool::make(1, 40, 8);
+  REQUIRE(pool);
+  Lane lane(**pool, 0);
   Transfer transfer(bench.services, file, PartPlan{file.size, 16});
   const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
   REQUIRE_FALSE(stored.has_value());
@@ -124,8 +126,9 @@ TEST_CASE("transfer: a file stored by one request is right before its first byte
   bench.source.flip = FaultySource::Flip{"small", 29};
   unsigned puts = 0;
   bench.sink.on_event = [&puts](const char*) { ++puts; };
-  std::string memory(32, '\0');
-  Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
+  const auto pool = RingPool::make(1, 32, 8);
+  REQUIRE(pool);
+  Lane lane(**pool, 0);
   Transfer transfer(bench.services, file, PartPlan{30, 32});
   const Result<StoredFile> stored = bench.loop.run(transfer.pour_whole(lane, CancelToken()));
   REQUIRE_FALSE(stored.has_value());
@@ -149,8 +152,9 @@ TEST_CASE("transfer: a check reads all and stores nothing") {
     CAPTURE(size);
     PourBench bench;
     const FileEntry& file = bench.add("there", pattern(size), HashKind::git_blob);
-    std::string memory(24, '\0');
-    Lane lane(std::as_writable_bytes(std::span(memory.data(), memory.size())));
+    const auto pool = RingPool::make(1, 24, 8);
+    REQUIRE(pool);
+    Lane lane(**pool, 0);
     Transfer right(bench.services, file, PartPlan{size, 16});
     const Result<StoredFile> checked = bench.loop.run(right.check(lane, CancelToken()));
     REQUIRE(checked.has_value());
