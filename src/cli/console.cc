@@ -183,9 +183,7 @@ std::size_t Console::columns() const {
 
 void Console::remember(SteadyTime now) {
   if (!window_.empty() && now - window_.back().time < sample_every) return;
-  Sample sample{now, progress_.stored_bytes, {}};
-  std::copy(std::begin(progress_.samples), std::end(progress_.samples), std::begin(sample.limits));
-  window_.push_back(sample);
+  window_.push_back(Sample{now, progress_.stored_bytes, progress_.samples});
   while (window_.size() > 2 && now - window_[1].time >= window_span) window_.pop_front();
 }
 
@@ -198,8 +196,8 @@ Snapshot Console::snapshot() const {
   if (window_.empty()) return moment;
   const Sample& oldest = window_.front();
   const Sample& newest = window_.back();
-  std::uint64_t lately[4] = {};
-  for (std::size_t i = 0; i < 4; ++i) lately[i] = newest.limits[i] - oldest.limits[i];
+  LimitSamples lately{};
+  for (std::size_t i = 0; i < limit_count; ++i) lately[i] = newest.limits[i] - oldest.limits[i];
   moment.limit = main_limit(lately);
   const Millis span = between(oldest.time, newest.time);
   // A part taken back after a fault may make the count fall.

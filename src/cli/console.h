@@ -74,7 +74,7 @@ class Console final : public Observer {
   struct Sample {
     SteadyTime time;
     Bytes bytes = 0;
-    std::uint64_t limits[4] = {};
+    LimitSamples limits{};
   };
 
   bool draws_bar() const;

@@ -60,11 +60,12 @@ std::string_view limit_name(Limit limit) {
     case Limit::hash: return "hash";
     case Limit::store: return "store";
     case Limit::memory: return "memory";
+    case Limit::cpu: return "cpu";
   }
   return "hub";
 }
 
-std::optional<Limit> main_limit(const std::uint64_t (&samples)[4]) {
+std::optional<Limit> main_limit(const LimitSamples& samples) {
   const auto* const most = std::max_element(std::begin(samples), std::end(samples));
   if (*most == 0) return std::nullopt;
   return static_cast<Limit>(most - std::begin(samples));

@@ -30,7 +30,7 @@ double rate_of(Bytes bytes, Millis duration);
 std::string_view limit_name(Limit limit);
 
 /// What most of the samples were; nothing when there are none.
-std::optional<Limit> main_limit(const std::uint64_t (&samples)[4]);
+std::optional<Limit> main_limit(const LimitSamples& samples);
 
 /// A moment of a run, ready to be shown.
 struct Snapshot {

@@ -102,7 +102,9 @@ void Reactor::wait_for_something() {
   std::vector<curl_waitfd> extra;
   for (const Watched& watched : watched_) extra.push_back(curl_waitfd{watched.fd, CURL_WAIT_POLLIN, 0});
   int events = 0;
+  const SteadyTime begun = clock_.now();
   curl_multi_poll(multi_, extra.data(), static_cast<unsigned>(extra.size()), static_cast<int>(wait.count()), &events);
+  waited_ += clock_.now() - begun;
   for (std::size_t i = 0; i < extra.size(); ++i) {
     if ((extra[i].revents & CURL_WAIT_POLLIN) != 0) watched_[i].readable();
   }

@@ -57,6 +57,10 @@ class Reactor {
   TimerId at(SteadyTime when, std::function<void()> call) { return timers_.emplace(when, std::move(call)); }
   void forget(TimerId timer) { timers_.erase(timer); }
 
+  /// How long the loop has waited in all because there was nothing to do. The rest of the time it worked, or wanted to
+  /// and had no core.
+  SteadyTime::duration waited() const { return waited_; }
+
   /// Calls `readable` when `fd` has input. The descriptor stays the caller's.
   void watch(int fd, std::function<void()> readable);
 
@@ -102,6 +106,7 @@ class Reactor {
   std::multimap<SteadyTime, std::function<void()>> timers_;
   std::vector<std::function<void()>> soon_;
   std::vector<Watched> watched_;
+  SteadyTime::duration waited_{};
 
   std::mutex mutex_;
   struct {

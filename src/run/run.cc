@@ -10,6 +10,7 @@
 #include "hub/file_source.h"
 #include "loop/deadline.h"
 #include "loop/task_group.h"
+#include "run/load.h"
 #include "run/sweep.h"
 #include "run/wiring.h"
 #include "s3/multipart_sink.h"
@@ -19,6 +20,7 @@ namespace hfpour::run {
 namespace {
 
 constexpr Millis tick_interval{200};
+constexpr unsigned first_lanes = 8;       ///< as many as MD5 takes abreast; more when it shows that they help
 constexpr Millis sweep_deadline{20'000};  ///< nothing waits longer for it
 // After SIGTERM a run is gone within 10 s, as the design promises: aborts, the checkpoint, then the lease
 // (run/turn.cc).
@@ -258,7 +260,8 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   hub::FileSource source(hub_, canonical_, info_.commit);
   s3::ObjectSource readback(bucket_, settings_.base);
   s3::MultipartSink sink(bucket_, settings_.base, s3::ObjectNotes{canonical_.id, info_.commit}, settings_.check_md5);
-  Pace pace(plan.lanes, console_, progress_);
+  // Who says how many lanes there should be knows better than what could be found out.
+  Pace pace({settings_.lanes > 0 ? plan.lanes : std::min(plan.lanes, first_lanes), plan.lanes}, console_, progress_);
   Grace tidying(reactor_, cancel, tidy_grace);
   const auto services_with = [&](Source& from) {
     return Services{reactor_,           hashers,        from,    sink, ledger_,
@@ -357,8 +360,10 @@ Task<Result<void>> Run::sweep(const std::vector<UnfinishedFile>& claimed, std::v
 
 /// Looks at the lanes and shows the progress, five times a second.
 Task<Result<void>> Run::keep_ticking(CancelToken cancel) {
+  Load load(reactor_, usable_cores());
   while (!cancel.cancelled()) {
-    if (job_ != nullptr) job_->sample();
+    const double now = load.look();
+    if (job_ != nullptr) job_->sample(now);
     console_.tick(reactor_.clock().now());
     co_await reactor_.sleep(tick_interval, cancel);
   }

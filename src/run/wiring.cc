@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <fstream>
 #include <thread>
 
 #include "base/text.h"
+#include "run/cgroup.h"
 
 namespace hfpour::run {
 
@@ -37,8 +39,13 @@ std::string this_process() {
   return fmt::format("{}/{}", printable(host.data(), 60), getpid());
 }
 
+double usable_cores() {
+  const double here = std::max(std::thread::hardware_concurrency(), 1U);
+  return std::min(here, cgroup_cores().value_or(here));
+}
+
 unsigned hash_threads() {
-  return std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
+  return std::clamp(static_cast<unsigned>(std::ceil(usable_cores())), 1U, 8U);
 }
 
 }  // namespace hfpour::run

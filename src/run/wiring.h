@@ -24,7 +24,10 @@ Bytes resident_now();
 /// `host/process`, for people who look at a lease.
 std::string this_process();
 
-/// Threads that hash: as many as there are cores, 1 to 8.
+/// Cores this process may use: its affinity, or what its cgroup allows if that is less. May be a fraction.
+double usable_cores();
+
+/// Threads that hash: as many as there are usable cores, 1 to 8.
 unsigned hash_threads();
 
 }  // namespace hfpour::run

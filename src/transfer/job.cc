@@ -65,7 +65,7 @@ struct Job::File {
 Job::Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
          const RingPool& pool, Leftovers left)
     : services_(services), entries_(files), plan_(plan), part_size_(part_size), left_(std::move(left)) {
-  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool.storage(i)));
+  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool, i));
 }
 
 Job::~Job() = default;
@@ -144,13 +144,23 @@ Result<void> Job::plan_files() {
   return {};
 }
 
+/// Which file the next piece is of: the first that waits; of several that are cut into stripes the one with the fewest
+/// lanes, since each file's hash is work for one core.
+std::deque<Job::File*>::iterator Job::next_file() {
+  const auto is_striped = [](const File* file) { return file->stripe < file->entry.size; };
+  const auto end = std::find_if_not(waiting_.begin(), waiting_.end(), is_striped);
+  if (end == waiting_.begin()) return end;
+  return std::min_element(waiting_.begin(), end, [](const File* a, const File* b) { return a->active < b->active; });
+}
+
 std::optional<Job::Piece> Job::take_piece() {
   if (waiting_.empty()) return std::nullopt;
-  File& file = *waiting_.front();
+  const auto next = next_file();
+  File& file = **next;
   const Bytes end = std::min(file.entry.size, file.dealt + file.stripe);
   const ByteRange range{file.dealt, end};
   file.dealt = end;
-  if (file.dealt >= file.entry.size) waiting_.pop_front();
+  if (file.dealt >= file.entry.size) waiting_.erase(next);
   ++file.active;
   return Piece{&file, range};
 }
@@ -263,15 +273,17 @@ void Job::restart(File& file) {
   changed_.notify();
 }
 
-void Job::sample() {
-  services_.pace.look(services_.reactor.clock().now());
+void Job::sample(double load) {
+  const auto busy = static_cast<unsigned>(std::ranges::count_if(lanes_, [](const auto& lane) { return lane->busy; }));
+  services_.pace.look(Pulse{services_.reactor.clock().now(), load, busy, !waiting_.empty()});
   changed_.notify();  // there may be room for one more lane
-  const bool idle_lanes = std::ranges::any_of(lanes_, [](const auto& lane) { return !lane->busy; });
   for (const auto& lane : lanes_) {
     if (!lane->busy) continue;
+    if (lane->ahead) continue;  // what its file's other lanes wait for is what counts
     Limit limit = lane->waits_for();
     // Every lane waits for the source, and more memory would give more lanes: that is what holds the run back.
-    if (limit == Limit::hub && plan_.held_by_memory && !idle_lanes) limit = Limit::memory;
+    if (limit == Limit::hub && plan_.held_by_memory && busy == lanes_.size()) limit = Limit::memory;
+    if (load >= full_load) limit = Limit::cpu;
     ++services_.progress.samples[static_cast<std::size_t>(limit)];
   }
 }

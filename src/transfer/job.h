@@ -37,7 +37,8 @@ class Job {
   std::vector<UnfinishedFile> unfinished() const;
 
   /// Adds one look at each busy lane to the progress: the answer to "what limits this run?". Sets the pace.
-  void sample();
+  /// `load`: how full the cores are, 0 to 1. To be called a few times a second.
+  void sample(double load);
 
  private:
   struct File;
@@ -47,6 +48,7 @@ class Job {
   };
 
   Result<void> plan_files();
+  std::deque<File*>::iterator next_file();
   std::optional<Piece> take_piece();
   Task<Result<void>> work(unsigned index, CancelToken cancel);
   Task<Result<void>> pour(Piece piece, Lane& lane);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -13,7 +14,16 @@
 namespace hfpour {
 
 /// What a lane was waiting for when it was looked at.
-enum class Limit { hub, hash, store, memory };
+enum class Limit {
+  hub,     ///< bytes from the source
+  hash,    ///< a digest, which takes one file's bytes in their order, on one core
+  store,   ///< the store's acceptance
+  memory,  ///< as `hub`, and more of it would have given more lanes
+  cpu,     ///< the cores are full
+};
+inline constexpr std::size_t limit_count = 5;
+/// How often each was seen.
+using LimitSamples = std::array<std::uint64_t, limit_count>;
 
 /// Running totals of a job; plain numbers, written by the core, sampled by whoever shows them. Loop thread.
 struct Progress {
@@ -27,7 +37,7 @@ struct Progress {
   std::uint64_t adopted_files = 0;  ///< of `done_files`: they lay there already and were found to be right
   Bytes adopted_bytes = 0;          ///< of `stored_bytes`
   Bytes resumed_bytes = 0;          ///< of `stored_bytes`: an earlier run had stored them
-  std::uint64_t samples[4] = {};    ///< lane samples by `Limit`, for "what limits this run"
+  LimitSamples samples{};           ///< of lanes, for "what limits this run"
 };
 
 /// What a job set out to do.

@@ -20,6 +20,8 @@ class OrderedHash {
   /// Waits until the byte at `offset` is the next one. Errors: the token's.
   Task<Result<void>> turn(Bytes offset, CancelToken cancel);
   Digest& digest() { return digest_; }
+  /// Bytes of the file that have been fed.
+  Bytes position() const { return position_; }
   /// `count` more bytes have been fed.
   void passed(Bytes count);
   /// The bytes so far end a part: this is where another process could go on. The digest must not be lent now.

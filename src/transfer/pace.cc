@@ -15,29 +15,103 @@ constexpr Millis settling{1'000};
 /// Without such an answer for so long, an eighth of the lanes comes back.
 constexpr Millis calm{5'000};
 
+/// A rate is taken over so long: the edge's first byte takes 0.66 s (contract hub §3.9), so a lane that has just begun
+/// shows in it.
+constexpr Millis window{1'000};
+/// Twice the lanes are worth their connections when they bring so much more; half of them will do when they lose less.
+constexpr double worth_more = 1.10;
+constexpr double worth_less = 0.95;
+constexpr unsigned fewest_to_try = 4;
+/// After a trial that brought nothing: links and neighbours change within minutes, not seconds.
+constexpr Millis first_quiet{30'000};
+constexpr Millis longest_quiet{300'000};
+
 }  // namespace
 
-void Pace::look(SteadyTime now) {
-  const bool asked = progress_.throttled > seen_;
-  if (asked && now - changed_at_ >= settling) {
-    seen_ = progress_.throttled;
-    set(std::max(1U, allowed_ / 2), now);
-  } else if (asked) {
-    seen_ = progress_.throttled;
-  } else if (allowed_ < lanes_ && now - changed_at_ >= calm) {
-    set(std::min(lanes_, allowed_ + std::max(1U, lanes_ / 8)), now);
+void Pace::look(const Pulse& pulse) {
+  if (throttle(pulse.now)) {
+    trial_.reset();
+    measuring_ = false;
+  } else {
+    tune(pulse);
   }
 }
 
-void Pace::set(unsigned allowed, SteadyTime now) {
-  changed_at_ = now;
-  const bool news = allowed < allowed_ || allowed == lanes_;
-  if (allowed != allowed_ && news) {
-    observer_.remark(allowed < allowed_
-                         ? fmt::format("asked to slow down: going on with {} of {} lanes", allowed, lanes_)
-                         : fmt::format("going on with all {} lanes again", lanes_));
+/// Follows who asks to slow down. True while that rules.
+bool Pace::throttle(SteadyTime now) {
+  const bool asked = progress_.throttled > seen_;
+  seen_ = progress_.throttled;
+  if (asked && now - throttled_at_ >= settling) {
+    throttled_at_ = now;
+    quiet_until_ = std::max(quiet_until_, now + first_quiet);
+    const unsigned lanes = std::max(1U, allowed_ / 2);
+    if (lanes != allowed_) {
+      observer_.remark(fmt::format("asked to slow down: going on with {} of {} lanes", lanes, wanted_));
+    }
+    allow(lanes);
+  } else if (allowed_ < wanted_ && now - throttled_at_ >= calm) {
+    throttled_at_ = now;
+    allow(std::min(wanted_, allowed_ + std::max(1U, wanted_ / 8)));
+    if (allowed_ == wanted_) observer_.remark(fmt::format("going on with all {} lanes again", wanted_));
   }
-  allowed_ = allowed;
+  return allowed_ < wanted_;
+}
+
+/// Tries other numbers of lanes and keeps what moves most bytes with the fewest.
+void Pace::tune(const Pulse& pulse) {
+  if (!pulse.more_work || pulse.busy != allowed_) {
+    measuring_ = false;  // fewer, or those of a larger number that still end what they had begun: says nothing
+    return;
+  }
+  if (!measuring_) measure_from(pulse.now);
+  const auto passed = std::chrono::duration_cast<Millis>(pulse.now - measured_from_);
+  if (passed < window) return;
+  const double rate = static_cast<double>(progress_.received_bytes - bytes_then_) / static_cast<double>(passed.count());
+  measure_from(pulse.now);
+  if (trial_ && !judge(rate, pulse.now)) return;
+  if (pulse.now < quiet_until_ || rate <= 0 || pulse.load >= full_load || allowed_ >= most_) return;
+  try_with(std::min(most_, allowed_ * 2), rate);
+}
+
+/// The end of a trial. True when more lanes have brought more.
+bool Pace::judge(double rate, SteadyTime now) {
+  const Trial trial = *std::exchange(trial_, std::nullopt);
+  if (allowed_ > trial.before) {
+    if (rate >= trial.rate * worth_more) return true;
+    // The link is full: perhaps it is with fewer, too.
+    settle_on(trial.before, now);
+    if (trial.before >= 2 * fewest_to_try) try_with(trial.before / 2, trial.rate);
+    return false;
+  }
+  if (rate < trial.rate * worth_less) {
+    settle_on(trial.before, now);
+  } else if (allowed_ >= 2 * fewest_to_try) {
+    try_with(allowed_ / 2, trial.rate);
+  }
+  return false;
+}
+
+void Pace::measure_from(SteadyTime now) {
+  measuring_ = true;
+  measured_from_ = now;
+  bytes_then_ = progress_.received_bytes;
+}
+
+void Pace::try_with(unsigned lanes, double rate) {
+  trial_ = Trial{allowed_, rate};
+  wanted_ = lanes;
+  allow(lanes);
+}
+
+void Pace::settle_on(unsigned lanes, SteadyTime now) {
+  quiet_ = std::clamp(quiet_ * 2, first_quiet, longest_quiet);
+  quiet_until_ = now + quiet_;
+  wanted_ = lanes;
+  allow(lanes);
+}
+
+void Pace::allow(unsigned lanes) {
+  allowed_ = lanes;
   changed_.notify();
 }
 

@@ -15,7 +15,7 @@ namespace hfpour {
 
 namespace {
 constexpr unsigned most_data_errors = 3;
-constexpr Bytes hash_bite = 256 * KiB;  ///< lent to a hash worker at a time; small against the ring
+constexpr Bytes hash_bite = usual_cell;  ///< lent to a hash worker at a time; small against the ring
 }  // namespace
 
 /// Puts chunks into the ring and takes the XXH3 of each part as it comes in.
@@ -140,7 +140,9 @@ Task<Result<void>> Pass::wait_for_bite(Ring::Reader reader, Bytes left, CancelTo
 Task<Result<void>> Pass::hash_file(CancelToken cancel) {
   Ring& ring = lane_.ring;
   for (Bytes at = range_.begin; at < range_.end;) {
+    lane_.ahead = file_.hash.position() != at;
     Result<void> ours = co_await file_.hash.turn(at, cancel);
+    lane_.ahead = false;
     if (!ours) co_return ours;
     const Bytes end = file_.plan.range(file_.plan.number_at(at)).end;
     Result<void> there = co_await wait_for_bite(Ring::Reader::hash, end - at, cancel);

@@ -323,9 +323,9 @@ TEST_CASE("format: durations, rates and limits") {
   CHECK(format_duration(milliseconds(7'620'000)) == "2h07m");
   CHECK(format_rate(1536.0) == "1.5 KiB/s");
   CHECK(rate_of(100, milliseconds(0)) == 0);
-  const std::uint64_t none[4] = {};
+  const LimitSamples none = {};
   CHECK_FALSE(main_limit(none));
-  const std::uint64_t some[4] = {1, 2, 3, 9};
+  const LimitSamples some = {1, 2, 3, 9};
   CHECK(main_limit(some) == Limit::memory);
 }
 

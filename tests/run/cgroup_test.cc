@@ -94,3 +94,20 @@ TEST_CASE("cgroup: lines that make no sense are passed over") {
       .with("/sys/fs/cgroup/memory.max", "134217728\n");
   CHECK(cgroup_limit(machine.root()) == 128 * MiB);
 }
+
+TEST_CASE("cgroup: cores, in either version, the least of the process's own cgroup and its ancestors") {
+  Machine machine;
+  CHECK(!cgroup_cores(machine.root()));
+  machine.with("/proc/self/cgroup", "4:cpu,cpuacct:/pods/one\n0::/pods/one\n")
+      .with("/sys/fs/cgroup/pods/one/cpu.max", "max 100000\n");
+  CHECK(!cgroup_cores(machine.root()));
+  machine.with("/sys/fs/cgroup/pods/cpu.max", "250000 100000\n");
+  CHECK(cgroup_cores(machine.root()) == 2.5);
+  machine.with("/sys/fs/cgroup/cpu/pods/one/cpu.cfs_quota_us", "-1\n")
+      .with("/sys/fs/cgroup/cpu/pods/one/cpu.cfs_period_us", "100000\n");
+  CHECK(cgroup_cores(machine.root()) == 2.5);
+  machine.with("/sys/fs/cgroup/cpu/pods/one/cpu.cfs_quota_us", "50000\n");
+  CHECK(cgroup_cores(machine.root()) == 0.5);
+  machine.with("/sys/fs/cgroup/cpu/pods/one/cpu.cfs_period_us", "0\n");
+  CHECK(cgroup_cores(machine.root()) == 2.5);
+}

@@ -131,7 +131,7 @@ TEST_CASE("job: busy lanes are sampled by what they wait for") {
   const auto pool = RingPool::make(1, 64);
   REQUIRE(pool);
   Job job(bench.services, files, plan, 32, **pool);
-  bench.sink.on_event = [&job](const char*) { job.sample(); };
+  bench.sink.on_event = [&job](const char*) { job.sample(0); };
   const Result<void> poured = bench.loop.run(job.run(CancelToken()));
   CHECK(poured.has_value());
   std::uint64_t samples = 0;

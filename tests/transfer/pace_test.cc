@@ -13,16 +13,48 @@ namespace {
 struct PaceBench {
   NotedObserver observer;
   Progress progress;
-  Pace pace{16, observer, progress};
+  Pace pace{{16, 16}, observer, progress};
   SteadyTime now{std::chrono::hours(1)};
 
   unsigned after(Millis time, unsigned throttled = 0) {
     now += time;
     progress.throttled += throttled;
-    pace.look(now);
+    pace.look(Pulse{.now = now, .busy = pace.allowed()});
     return pace.allowed();
   }
 };
+
+/// A job whose speed follows from the number of its lanes.
+struct TunedBench {
+  NotedObserver observer;
+  Progress progress;
+  Pace pace{{8, 64}, observer, progress};
+  SteadyTime now{std::chrono::hours(1)};
+  double load = 0.3;
+  bool more_work = true;
+  unsigned stuck = 0;  ///< lanes beyond what is allowed that have not ended yet
+
+  /// The lanes after `seconds` in which `rate(lanes)` gave the MiB of each second.
+  template <class Rate>
+  unsigned after(unsigned seconds, Rate rate) {
+    for (unsigned tick = 0; tick < seconds * 5; ++tick) {
+      now += Millis(200);
+      const unsigned busy = pace.allowed() + stuck;
+      progress.received_bytes += static_cast<Bytes>(rate(busy) * static_cast<double>(MiB) / 5);
+      pace.look(Pulse{now, load, busy, more_work});
+    }
+    return pace.allowed();
+  }
+};
+
+/// Each connection brings its own share.
+double by_connections(unsigned lanes) {
+  return 28.0 * lanes;
+}
+/// A link of 100 MiB/s.
+double thin(unsigned lanes) {
+  return std::min(100.0, 28.0 * lanes);
+}
 
 Task<Result<void>> upload(Pace& pace, Reactor& reactor, unsigned& active, unsigned& most, CancelToken cancel) {
   Result<void> begun = co_await pace.begin_upload(cancel);
@@ -75,11 +107,73 @@ TEST_CASE("pace: a job that was slowed down to one lane ends with every file") {
   for (unsigned i = 0; i < 12; ++i) bench.add("f" + std::to_string(i), pattern(16 * 5 + i, i));
   for (unsigned i = 0; i < 8; ++i) {
     bench.progress.throttled = i + 1;
-    bench.pace.look(SteadyTime(std::chrono::hours(1 + i)));
+    bench.pace.look(Pulse{.now = SteadyTime(std::chrono::hours(1 + i))});
   }
   REQUIRE(bench.pace.allowed() == 1);
   CHECK(bench.pour(4, 32, 16).has_value());
   CHECK(bench.all_there());
   CHECK(bench.tidy());
   CHECK(bench.memory_source.most_open == 1);
+}
+
+TEST_CASE("pace: lanes are doubled as long as that brings more") {
+  TunedBench bench;
+  CHECK(bench.after(1, by_connections) == 8);
+  CHECK(bench.after(6, by_connections) == 64);
+  CHECK(bench.after(600, by_connections) == 64);
+}
+
+TEST_CASE("pace: a thin link gets as many lanes as fill it, and is asked again minutes later") {
+  TunedBench bench;
+  CHECK(bench.after(20, thin) == 4);  // three are 84 MiB/s, and fewer than four are not tried
+  CHECK(bench.after(9, thin) == 4);
+  // Another link, once the quiet time is over.
+  CHECK(bench.after(60, by_connections) == 64);
+}
+
+TEST_CASE("pace: a number in between stays when half of it is slower and twice of it is not faster") {
+  TunedBench bench;
+  const auto link = [](unsigned lanes) { return std::min(400.0, 28.0 * lanes); };
+  CHECK(bench.after(20, link) == 16);
+  std::uint64_t changes = 0;
+  for (unsigned last = 16, i = 0; i < 600; ++i) {
+    const unsigned lanes = bench.after(1, link);
+    changes += lanes != last ? 1 : 0;
+    last = lanes;
+  }
+  CHECK(changes <= 12);  // trials become rare
+  CHECK(bench.pace.allowed() == 16);
+}
+
+TEST_CASE("pace: no lane more when the cores are full, when there is nothing for it, or when bytes do not come") {
+  TunedBench bench;
+  bench.load = full_load;
+  CHECK(bench.after(60, by_connections) == 8);
+  bench.load = 0.3;
+  bench.more_work = false;
+  CHECK(bench.after(60, by_connections) == 8);
+  bench.more_work = true;
+  CHECK(bench.after(60, [](unsigned) { return 0.0; }) == 8);
+  CHECK(bench.after(60, by_connections) == 64);
+}
+
+TEST_CASE("pace: a trial is not judged before the lanes are as many as it says") {
+  TunedBench bench;
+  CHECK(bench.after(2, thin) == 16);
+  bench.stuck = 3;
+  CHECK(bench.after(100, thin) == 16);
+  bench.stuck = 0;
+  CHECK(bench.after(20, thin) == 4);
+}
+
+TEST_CASE("pace: after a refusal nothing is tried for a while, and the way back ends where it was") {
+  TunedBench bench;
+  CHECK(bench.after(3, by_connections) >= 16);
+  const unsigned before = bench.pace.allowed();
+  bench.progress.throttled = 5;
+  CHECK(bench.after(1, by_connections) == before / 2);
+  unsigned most = 0;
+  for (unsigned i = 0; i < 25; ++i) most = std::max(most, bench.after(1, by_connections));
+  CHECK(most <= before);
+  CHECK(bench.after(120, by_connections) == 64);
 }
