@@ -14,7 +14,7 @@ namespace hfpour {
 
 /// What a ring's memory is given out and taken back in. As long as the readers keep up, a few cells are all that is
 /// ever touched, however long the ring is, and they stay in the processor's caches (docs/performance.md).
-inline constexpr Bytes usual_cell = 128 * KiB;
+inline constexpr Bytes usual_cell = 256 * KiB;
 
 /// A bounded byte ring with one writer and up to three readers: the file's hash, the part's sum, the upload. A cell is
 /// free when all of them have passed it, and the one that became free last is the next to be written.

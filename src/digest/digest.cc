@@ -5,7 +5,11 @@
 #include "digest/digest.h"
 
 #include <openssl/sha.h>
+#if defined(HFPOUR_XXH_DISPATCH)
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 #include <algorithm>
 #include <cstring>
@@ -148,7 +152,12 @@ Xxh3& Xxh3::operator=(Xxh3&&) noexcept = default;
 Xxh3::~Xxh3() = default;
 
 void Xxh3::update(ByteView bytes) {
+#if defined(HFPOUR_XXH_DISPATCH)
+  // The plain one knows SSE2 only; this one looks at the processor first. Same state, same digest.
+  XXH3_128bits_update_dispatch(state_.get(), bytes.data(), bytes.size());
+#else
   XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
+#endif
 }
 
 Xxh3::Value Xxh3::finish() {

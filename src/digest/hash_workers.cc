@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "digest/hash_workers.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 
 namespace hfpour {
 namespace {
 
 /// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9): a wait that costs it nothing.
-constexpr std::chrono::milliseconds md5_patience{2};
+constexpr std::chrono::microseconds md5_patience{400};
 
 }  // namespace
 
@@ -24,16 +26,18 @@ HashWorkers::~HashWorkers() {
 }
 
 void HashWorkers::submit(Feed& feed) {
+  bool news = true;
   {
     const std::lock_guard lock(mutex_);
     if (feed.md5_ != nullptr) {
       if (locked_.md5s.empty()) locked_.md5_since = std::chrono::steady_clock::now();
       locked_.md5s.push_back(&feed);
+      news = locked_.md5s.size() == 1 || md5_is_due();  // one worker keeps the time, the others need not look
     } else {
       locked_.digests.push_back(&feed);
     }
   }
-  changed_.notify_one();
+  if (news) changed_.notify_one();
 }
 
 void HashWorkers::count_md5_streams(int more) {
@@ -82,11 +86,12 @@ void HashWorkers::digest(const std::vector<Feed*>& feeds) {
 }
 
 void HashWorkers::work() {
+  pthread_setname_np(pthread_self(), "hash");  // for people who look at the threads
   for (std::vector<Feed*> feeds = next(); !feeds.empty(); feeds = next()) {
     digest(feeds);
-    for (Feed* const feed : feeds) {
-      reactor_.post([waiter = feed->waiter_] { waiter.resume(); });
-    }
+    reactor_.post([feeds] {
+      for (const Feed* const feed : feeds) feed->waiter_.resume();
+    });
   }
 }
 

@@ -1,28 +1,46 @@
 // SPDX-License-Identifier: MIT
 #include "loop/reactor.h"
 
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <utility>
 
 namespace hfpour {
 
 namespace {
 constexpr Millis longest_wait{1000};
-constexpr long idle_connections = 256;  ///< kept open for reuse; lanes times two legs stay well below
+constexpr std::size_t most_events = 64;  ///< looked at in one turn; the others come with the next
+constexpr long idle_connections = 256;   ///< kept open for reuse; lanes times two legs stay well below
 }  // namespace
 
-Reactor::Reactor(const Clock& clock) : clock_(clock) {
+Reactor::Reactor(const Clock& clock)
+    : clock_(clock), epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   // Safe here: no other thread exists before the reactor does.
   curl_global_init(CURL_GLOBAL_DEFAULT);
   multi_ = curl_multi_init();
-  assert(multi_ != nullptr);
+  assert(multi_ != nullptr && epoll_ >= 0 && wake_ >= 0);
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, idle_connections);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Reactor::socket_callback);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Reactor::timer_callback);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  watch(wake_, [this] {
+    eventfd_t count = 0;
+    eventfd_read(wake_, &count);
+  });
 }
 
 Reactor::~Reactor() {
   curl_multi_cleanup(multi_);
   curl_global_cleanup();
+  close(wake_);
+  close(epoll_);
 }
 
 void Reactor::add(CURL* easy, Completion& completion) {
@@ -37,24 +55,27 @@ void Reactor::remove(CURL* easy) {
 }
 
 void Reactor::post(std::function<void()> call) {
-  bool first = false;
+  bool asleep = false;
   {
     const std::lock_guard lock(mutex_);
-    first = locked_.mail.empty();
     locked_.mail.push_back(std::move(call));
+    asleep = std::exchange(locked_.asleep, false);
   }
-  if (first) curl_multi_wakeup(multi_);
+  if (asleep) eventfd_write(wake_, 1);
 }
 
 void Reactor::watch(int fd, std::function<void()> readable) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
   watched_.push_back(Watched{fd, std::move(readable)});
 }
 
 void Reactor::turn() {
   run_calls();
   ready_.drain();
-  int running = 0;
-  curl_multi_perform(multi_, &running);
+  look_at_sockets();
   collect_finished();
   run_timers();
   run_calls();
@@ -92,22 +113,72 @@ void Reactor::collect_finished() {
   }
 }
 
-void Reactor::wait_for_something() {
-  if (!ready_.empty() || !soon_.empty()) return;
-  Millis wait = longest_wait;
-  if (!timers_.empty()) {
-    const auto left = std::chrono::ceil<Millis>(timers_.begin()->first - clock_.now());
-    wait = std::clamp(left, Millis(0), longest_wait);
-  }
-  std::vector<curl_waitfd> extra;
-  for (const Watched& watched : watched_) extra.push_back(curl_waitfd{watched.fd, CURL_WAIT_POLLIN, 0});
-  int events = 0;
+/// Not at all when there is something to do.
+Millis Reactor::time_to_wait() {
+  if (!ready_.empty() || !soon_.empty()) return Millis(0);
+  SteadyTime next = clock_.now() + longest_wait;
+  if (!timers_.empty()) next = std::min(next, timers_.begin()->first);
+  if (curl_due_) next = std::min(next, *curl_due_);
+  const Millis wait = std::max(Millis(0), std::chrono::ceil<Millis>(next - clock_.now()));
+  const std::lock_guard lock(mutex_);
+  if (!locked_.mail.empty()) return Millis(0);
+  locked_.asleep = wait.count() > 0;
+  return wait;
+}
+
+/// Waits until something happens, and lets libcurl see to it.
+void Reactor::look_at_sockets() {
+  std::array<epoll_event, most_events> events;
+  const Millis wait = time_to_wait();
   const SteadyTime begun = clock_.now();
-  curl_multi_poll(multi_, extra.data(), static_cast<unsigned>(extra.size()), static_cast<int>(wait.count()), &events);
-  waited_ += clock_.now() - begun;
-  for (std::size_t i = 0; i < extra.size(); ++i) {
-    if ((extra[i].revents & CURL_WAIT_POLLIN) != 0) watched_[i].readable();
+  const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), static_cast<int>(wait.count()));
+  if (wait.count() > 0) {
+    waited_ += clock_.now() - begun;
+    const std::lock_guard lock(mutex_);
+    locked_.asleep = false;
   }
+  for (int i = 0; i < count; ++i)
+    act(events[static_cast<std::size_t>(i)].data.fd, events[static_cast<std::size_t>(i)].events);
+  if (!curl_due_ || *curl_due_ > clock_.now()) return;
+  curl_due_.reset();
+  int running = 0;
+  curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+void Reactor::act(int fd, std::uint32_t events) {
+  for (const Watched& watched : watched_) {
+    if (watched.fd == fd) return watched.readable();
+  }
+  int what = 0;
+  if ((events & EPOLLIN) != 0) what |= CURL_CSELECT_IN;
+  if ((events & EPOLLOUT) != 0) what |= CURL_CSELECT_OUT;
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) what |= CURL_CSELECT_ERR;
+  int running = 0;
+  curl_multi_socket_action(multi_, fd, what, &running);
+}
+
+/// libcurl says what it wants to hear of a socket.
+int Reactor::socket_callback(CURL*, curl_socket_t socket, int what, void* self, void* known) {
+  Reactor& reactor = *static_cast<Reactor*>(self);
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(reactor.epoll_, EPOLL_CTL_DEL, socket, nullptr);
+    return 0;
+  }
+  epoll_event event{};
+  if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
+  if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
+  event.data.fd = socket;
+  epoll_ctl(reactor.epoll_, known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event);
+  if (known == nullptr) curl_multi_assign(reactor.multi_, socket, self);
+  return 0;
+}
+
+/// When libcurl wants to be called, from now on; negative: not at all.
+int Reactor::timer_callback(CURLM*, long milliseconds, void* self) {
+  Reactor& reactor = *static_cast<Reactor*>(self);
+  reactor.curl_due_.reset();
+  if (milliseconds >= 0) reactor.curl_due_ = reactor.clock_.now() + Millis(milliseconds);
+  return 0;
 }
 
 void Reactor::Sleep::arm() {

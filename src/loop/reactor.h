@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -23,7 +24,8 @@ class Completion {
   virtual void on_done(CURLcode code) = 0;
 };
 
-/// The loop: one libcurl multi handle, timers, the ready queue, a mailbox for other threads.
+/// The loop: one libcurl multi handle whose sockets are watched with epoll, timers, the ready queue, a mailbox for
+/// other threads. A turn costs what has happened in it, not what is open.
 ///
 /// Everything mutable in the program belongs to the thread that calls `run`; only `post` may be called from another.
 class Reactor {
@@ -40,7 +42,7 @@ class Reactor {
   template <class T>
   T run(Task<T> task) {
     task.start(ready_);
-    for (turn(); !task.done(); turn()) wait_for_something();
+    while (!task.done()) turn();
     return task.take();
   }
 
@@ -98,11 +100,18 @@ class Reactor {
   void run_calls();
   void run_timers();
   void collect_finished();
-  void wait_for_something();
+  void look_at_sockets();
+  Millis time_to_wait();
+  void act(int fd, std::uint32_t events);
+  static int socket_callback(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
+  static int timer_callback(CURLM* multi, long milliseconds, void* self);
 
   const Clock& clock_;
   ReadyQueue ready_;
+  int epoll_ = -1;
+  int wake_ = -1;  ///< an eventfd
   CURLM* multi_ = nullptr;
+  std::optional<SteadyTime> curl_due_;  ///< libcurl wants to look at its own timers
   std::multimap<SteadyTime, std::function<void()>> timers_;
   std::vector<std::function<void()>> soon_;
   std::vector<Watched> watched_;
@@ -111,7 +120,8 @@ class Reactor {
   std::mutex mutex_;
   struct {
     std::vector<std::function<void()>> mail;
-  } locked_;  ///< only under `mutex_`
+    bool asleep = false;  ///< the loop waits, or is about to
+  } locked_;              ///< only under `mutex_`
 };
 
 }  // namespace hfpour

@@ -22,6 +22,8 @@ constexpr Millis window{1'000};
 constexpr double worth_more = 1.10;
 constexpr double worth_less = 0.95;
 constexpr unsigned fewest_to_try = 4;
+/// A machine with so little to do can stand four times the lanes at once.
+constexpr double light_load = 0.2;
 /// After a trial that brought nothing: links and neighbours change within minutes, not seconds.
 constexpr Millis first_quiet{30'000};
 constexpr Millis longest_quiet{300'000};
@@ -70,7 +72,7 @@ void Pace::tune(const Pulse& pulse) {
   measure_from(pulse.now);
   if (trial_ && !judge(rate, pulse.now)) return;
   if (pulse.now < quiet_until_ || rate <= 0 || pulse.load >= full_load || allowed_ >= most_) return;
-  try_with(std::min(most_, allowed_ * 2), rate);
+  try_with(std::min(most_, allowed_ * (pulse.load < light_load ? 4 : 2)), rate);
 }
 
 /// The end of a trial. True when more lanes have brought more.

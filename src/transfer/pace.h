@@ -22,9 +22,9 @@ struct Pulse {
   bool more_work = true;  ///< another lane would have something to do
 };
 
-/// How many lanes may move at once. It begins with a few, doubles as long as that brings bytes faster and the cores are
-/// not full, and tries with fewer when it does not. Each time the store or the Hub asks to slow down it is half as
-/// many, and as long as nobody does they come back. Loop thread.
+/// How many lanes may move at once. It begins with a few, doubles or more as long as that brings bytes faster and the
+/// cores are not full, and tries with fewer when it does not. Each time the store or the Hub asks to slow down it is
+/// half as many, and as long as nobody does they come back. Loop thread.
 class Pace {
  public:
   struct Lanes {

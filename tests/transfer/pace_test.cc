@@ -123,6 +123,14 @@ TEST_CASE("pace: lanes are doubled as long as that brings more") {
   CHECK(bench.after(600, by_connections) == 64);
 }
 
+TEST_CASE("pace: four times as many when the machine has hardly anything to do") {
+  TunedBench bench;
+  bench.load = 0.1;
+  CHECK(bench.after(1, by_connections) == 8);
+  CHECK(bench.after(1, by_connections) == 32);
+  CHECK(bench.after(2, by_connections) == 64);
+}
+
 TEST_CASE("pace: a thin link gets as many lanes as fill it, and is asked again minutes later") {
   TunedBench bench;
   CHECK(bench.after(20, thin) == 4);  // three are 84 MiB/s, and fewer than four are not tried
