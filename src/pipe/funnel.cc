@@ -83,7 +83,7 @@ Task<Result<void>> Funnel::read_part(CancelToken cancel) {
     if (cancel.cancelled()) co_return cancel.error();
     co_await room_.wait(cancel);
   }
-  Result<std::unique_ptr<RingPool>> memory = RingPool::make(1, size);
+  Result<std::unique_ptr<RingPool>> memory = memory_for(size);
   if (!memory) co_return memory.error();
   Held part;
   part.offset = total_;
@@ -103,6 +103,17 @@ Task<Result<void>> Funnel::read_part(CancelToken cancel) {
   receipts_.push_back(PartReceipt{number, ""});
   md5s_.emplace_back();
   co_return Result<void>();
+}
+
+/// That of a part that has gone, as long as parts do not grow: its pages need not be found and cleared again.
+Result<std::unique_ptr<RingPool>> Funnel::memory_for(Bytes size) {
+  if (spare_.empty() || spare_.back()->ring_bytes() != size) {
+    spare_.clear();
+    return RingPool::make(1, size);
+  }
+  std::unique_ptr<RingPool> memory = std::move(spare_.back());
+  spare_.pop_back();
+  return memory;
 }
 
 bool Funnel::has_room(Bytes size) const {
@@ -198,7 +209,8 @@ Task<Result<void>> Funnel::upload(unsigned number, CancelToken cancel) {
   if (!sent) co_return sent;
   const auto part = held_.find(number);
   services_.progress.stored_bytes += part->second.size;
-  in_use_ -= part->second.memory->storage(0).size();
+  in_use_ -= part->second.memory->ring_bytes();
+  spare_.push_back(std::move(part->second.memory));
   held_.erase(part);
   room_.notify();
   co_return Result<void>();

@@ -71,6 +71,7 @@ class Funnel {
 
   Task<Result<Stored>> pour(CancelToken cancel);
   Task<Result<void>> read_part(CancelToken cancel);
+  Result<std::unique_ptr<RingPool>> memory_for(Bytes size);
   bool has_room(Bytes size) const;
   Result<void> judge_size() const;
   Error too_long() const;
@@ -91,8 +92,9 @@ class Funnel {
   FileEntry entry_;
   const Wishes wishes_;
   OrderedHash content_;
-  std::map<unsigned, Held> held_;  ///< being filled, or not yet acknowledged
-  Bytes in_use_ = 0;               ///< of the budget
+  std::map<unsigned, Held> held_;                 ///< being filled, or not yet acknowledged
+  std::vector<std::unique_ptr<RingPool>> spare_;  ///< of parts that have gone
+  Bytes in_use_ = 0;                              ///< of the budget
   Condition room_;
   bool ended_ = false;  ///< the input has
   Bytes total_ = 0;     ///< bytes read
