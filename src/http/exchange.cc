@@ -19,6 +19,7 @@ constexpr Bytes most_header_bytes = 256 * KiB;  ///< honest ones stay below 10 K
 // A stream this slow would hold a lane for hours; another edge may do better (contract hub §9: 1 kB/s for 30 s).
 constexpr std::chrono::seconds slow_window{30};
 constexpr Bytes slowest_body = 1000;  ///< per second
+constexpr long answer_buffer = 16 * 1024;
 }  // namespace
 
 Exchange::Exchange(Client& client, Request request) : client_(client), request_(std::move(request)) {
@@ -99,7 +100,8 @@ void Exchange::prepare_connection() {
   if (leg.direct) curl_easy_setopt(easy_, CURLOPT_PROXY, "");
   curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, leg.user_agent.c_str());
-  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, leg.buffer_bytes);
+  // The answer to an upload is short.
+  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, outlet_ != nullptr ? answer_buffer : leg.buffer_bytes);
   curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, leg.buffer_bytes);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &Exchange::socket_callback);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);

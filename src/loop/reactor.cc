@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <span>
 #include <utility>
 
 namespace hfpour {
@@ -137,8 +138,9 @@ void Reactor::look_at_sockets() {
     const std::lock_guard lock(mutex_);
     locked_.asleep = false;
   }
-  for (int i = 0; i < count; ++i)
-    act(events[static_cast<std::size_t>(i)].data.fd, events[static_cast<std::size_t>(i)].events);
+  for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(std::max(count, 0)))) {
+    act(event.data.fd, event.events);
+  }
   if (!curl_due_ || *curl_due_ > clock_.now()) return;
   curl_due_.reset();
   int running = 0;

@@ -19,6 +19,7 @@ class Load {
   struct Reading {
     SteadyTime now;
     SteadyTime::duration waited;
+    std::chrono::nanoseconds queued;  ///< the loop's thread could have run and had no core
     std::chrono::duration<double> cpu;
   };
   Reading read() const;

@@ -2,6 +2,7 @@
 #include "run/wiring.h"
 
 #include <fmt/core.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,7 +41,10 @@ std::string this_process() {
 }
 
 double usable_cores() {
-  const double here = std::max(std::thread::hardware_concurrency(), 1U);
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const bool known = sched_getaffinity(0, sizeof set, &set) == 0;  // more than 1,024 cores do not fit: all of them then
+  const double here = known ? CPU_COUNT(&set) : std::max(std::thread::hardware_concurrency(), 1U);
   return std::min(here, cgroup_cores().value_or(here));
 }
 

@@ -10,9 +10,10 @@
 namespace hfpour {
 namespace {
 
-// One exchange costs libcurl two buffers of 64 KiB and OpenSSL about 50 KiB; a lane has one download and
-// `uploads_per_lane` uploads. What malloc holds on to besides was measured with scripts/bench (peak against plan).
-constexpr Bytes user_space_per_lane = (1 + uploads_per_lane) * (128 + 56) * KiB;
+// A download costs libcurl a buffer of 64 KiB, an upload one more of 16 for its answer (http/exchange.cc), and either
+// OpenSSL about 50 KiB; a lane has one download and `uploads_per_lane` uploads. What malloc holds on to besides was
+// measured with scripts/bench (peak against plan).
+constexpr Bytes user_space_per_lane = (64 + 56 + uploads_per_lane * (64 + 16 + 56)) * KiB;
 constexpr Bytes reserve = 4 * MiB;   ///< headers, listings in flight, fragmentation
 constexpr unsigned most_lanes = 64;  // contract hub §3.9: 32 to 64 connections fill 10 Gbit/s
 constexpr unsigned default_lanes = 32;
@@ -21,6 +22,8 @@ constexpr double first_byte_seconds = 0.66;
 constexpr double stream_speed = 28.0;  // MiB/s
 constexpr Bytes shortest_ring = 1 * MiB;
 constexpr Bytes usual_ring = 2 * MiB;
+/// For who asks for more lanes than have room with usual ones: a few milliseconds of a stream are enough.
+constexpr std::array<Bytes, 4> rings_to_try = {2 * MiB, 1 * MiB, 512 * KiB, 256 * KiB};
 
 struct Buffers {
   Bytes receive;
@@ -58,6 +61,16 @@ std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
   return std::nullopt;
 }
 
+/// As many lanes as are wished for, with the longest rings and then the most generous buffers that allow it.
+std::optional<MemoryPlan> fit_all(Bytes room, unsigned wished) {
+  for (const Bytes ring : rings_to_try) {
+    for (const Buffers& buffers : buffer_steps) {
+      if (wished * (ring + overhead(buffers)) <= room) return cut(wished, ring, buffers);
+    }
+  }
+  return std::nullopt;
+}
+
 /// MiB/s to be expected of lanes that each pour a whole file, one long stream each.
 double speed_of_whole_files(const MemoryPlan& plan, const MemoryNeed& need) {
   return stream_speed *
@@ -90,6 +103,9 @@ Result<MemoryPlan> plan_memory(const MemoryNeed& need) {
 
   // Without stripes a lane more than there are files would only stand idle.
   std::optional<MemoryPlan> whole = fit(room, files, usual_ring);
+  if (need.lanes > 0 && whole && whole->lanes < files) {
+    if (const std::optional<MemoryPlan> all = fit_all(room, files)) whole = all;
+  }
   if (!whole || whole->lanes < std::min(files, 4U)) {
     if (const std::optional<MemoryPlan> shorter = fit(room, files, shortest_ring)) {
       whole = shorter;

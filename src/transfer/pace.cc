@@ -15,9 +15,10 @@ constexpr Millis settling{1'000};
 /// Without such an answer for so long, an eighth of the lanes comes back.
 constexpr Millis calm{5'000};
 
-/// A rate is taken over so long: the edge's first byte takes 0.66 s (contract hub §3.9), so a lane that has just begun
-/// shows in it.
+/// A rate is taken over so long, and not before lanes that have just begun have their first byte: at the edge that
+/// takes 0.66 s (contract hub §3.9).
 constexpr Millis window{1'000};
+constexpr Millis first_byte{1'000};
 /// Twice the lanes are worth their connections when they bring so much more; half of them will do when they lose less.
 constexpr double worth_more = 1.10;
 constexpr double worth_less = 0.95;
@@ -61,7 +62,7 @@ bool Pace::throttle(SteadyTime now) {
 
 /// Tries other numbers of lanes and keeps what moves most bytes with the fewest.
 void Pace::tune(const Pulse& pulse) {
-  if (!pulse.more_work || pulse.busy != allowed_) {
+  if (!pulse.more_work || pulse.busy != allowed_ || pulse.now < settled_at_) {
     measuring_ = false;  // fewer, or those of a larger number that still end what they had begun: says nothing
     return;
   }
@@ -72,7 +73,7 @@ void Pace::tune(const Pulse& pulse) {
   measure_from(pulse.now);
   if (trial_ && !judge(rate, pulse.now)) return;
   if (pulse.now < quiet_until_ || rate <= 0 || pulse.load >= full_load || allowed_ >= most_) return;
-  try_with(std::min(most_, allowed_ * (pulse.load < light_load ? 4 : 2)), rate);
+  try_with(std::min(most_, allowed_ * (pulse.load < light_load ? 4 : 2)), rate, pulse.now);
 }
 
 /// The end of a trial. True when more lanes have brought more.
@@ -82,13 +83,13 @@ bool Pace::judge(double rate, SteadyTime now) {
     if (rate >= trial.rate * worth_more) return true;
     // The link is full: perhaps it is with fewer, too.
     settle_on(trial.before, now);
-    if (trial.before >= 2 * fewest_to_try) try_with(trial.before / 2, trial.rate);
+    if (trial.before >= 2 * fewest_to_try) try_with(trial.before / 2, trial.rate, now);
     return false;
   }
   if (rate < trial.rate * worth_less) {
     settle_on(trial.before, now);
   } else if (allowed_ >= 2 * fewest_to_try) {
-    try_with(allowed_ / 2, trial.rate);
+    try_with(allowed_ / 2, trial.rate, now);
   }
   return false;
 }
@@ -99,7 +100,8 @@ void Pace::measure_from(SteadyTime now) {
   bytes_then_ = progress_.received_bytes;
 }
 
-void Pace::try_with(unsigned lanes, double rate) {
+void Pace::try_with(unsigned lanes, double rate, SteadyTime now) {
+  settled_at_ = now + first_byte;
   trial_ = Trial{allowed_, rate};
   wanted_ = lanes;
   allow(lanes);
@@ -113,6 +115,7 @@ void Pace::settle_on(unsigned lanes, SteadyTime now) {
 }
 
 void Pace::allow(unsigned lanes) {
+  if (observer_.tracing()) observer_.trace(fmt::format("{} lanes instead of {}", lanes, allowed_));
   allowed_ = lanes;
   changed_.notify();
 }

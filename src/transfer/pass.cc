@@ -118,7 +118,9 @@ std::vector<Ring::Reader> Pass::readers() const {
 
 Task<Result<void>> Pass::receive(CancelToken cancel) {
   PartInlet inlet(*this);
+  lane_.streaming = true;
   Result<void> streamed = co_await services_.source.stream(file_.entry, range_, inlet, cancel);
+  lane_.streaming = false;
   if (inlet_error_) co_return *inlet_error_;
   if (!streamed) co_return streamed;
   if (!inlet.complete()) co_return Error(hfpour::Kind::internal, "the source ended early without saying so");

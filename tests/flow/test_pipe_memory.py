@@ -1,6 +1,7 @@
 """A pipeline of any length in fixed memory: `head -c 100G /dev/zero | hfpour put -`, and files read back.
 
-HFPOUR_PUT_BYTES and HFPOUR_BIG_BYTES set how much is put (as it comes 6 GiB); a quarter of the latter is read by cat.
+HFPOUR_BIG_BYTES sets how much is put (as it comes 6 GiB); a quarter of it is read by cat. HFPOUR_PUT_BYTES, as it comes the same, goes into
+the bench's store, HFPOUR_SINK, which throws bytes away faster than they come.
 """
 
 import json
@@ -52,7 +53,7 @@ def zeros(count):
     return subprocess.Popen(["head", "-c", str(count), "/dev/zero"], stdout=subprocess.PIPE)
 
 
-@pytest.mark.parametrize("memory, total", [("64Mi", PUT), ("256Mi", BIG // 4)])
+@pytest.mark.parametrize("memory, total", [("64Mi", BIG), ("256Mi", BIG // 4)])
 def test_put_of_a_long_stream(pipe, memory, total):
     pipe.pour.store.reset()
     feeder = zeros(total)
@@ -67,6 +68,31 @@ def test_put_of_a_long_stream(pipe, memory, total):
     if len(sizes) > 501:
         assert sizes[500] == 16 * MIB, "parts grow as the stream goes on"
     assert pipe.pour.store.uploads() == []
+
+
+@pytest.fixture
+def sink():
+    """The endpoint of the store that forgets everything but sizes."""
+    program = os.environ.get("HFPOUR_SINK")
+    assert program, "HFPOUR_SINK must name bench/hfpour_sink of a build with -Dbench=enabled"
+    process = subprocess.Popen([program, "--exit-with-parent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    yield json.loads(process.stdout.readline())["endpoint"]
+    process.stdin.close()
+    process.stdout.close()
+    assert process.wait(timeout=10) == 0
+
+
+def test_put_of_a_stream_without_end_nearly(pipe, sink):
+    """Longer than 10,000 parts of the first size, and memory stays where it is."""
+    feeder = zeros(PUT)
+    process = pipe.start("put", "-", f"s3://{BUCKET}/endless.bin", "--memory", "64Mi", stdin=feeder.stdout, env={"S3_ENDPOINT_URL": sink})
+    feeder.stdout.close()
+    _, sampler = sampled(process, feeder)
+    assert max(sampler.high_water, sampler.peak) <= 64 * MIB
+    with urllib.request.urlopen(urllib.request.Request(f"{sink}/{BUCKET}/endless.bin", method="HEAD"), timeout=10) as answer:
+        assert int(answer.headers["Content-Length"]) == PUT
+    with urllib.request.urlopen(f"{sink}/_sink/counters", timeout=10) as answer:
+        assert json.load(answer)["body_bytes"] >= PUT, "every byte has really arrived"
 
 
 @pytest.mark.parametrize("memory", ["64Mi", "256Mi"])

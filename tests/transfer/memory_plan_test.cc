@@ -37,12 +37,14 @@ TEST_CASE("memory plan: the table") {
       {64 * MiB, 100, 20, 0, 4, 32, 1 * MiB, true},  // many shards in little memory
       {64 * MiB, 1, 0, 0, 1, 32, 1 * MiB, true},     // a long stream beats two stripes of 16 MiB
       {64 * MiB, 0, 3, 0, 3, 3, 2 * MiB, false},     // no more lanes than files
-      {64 * MiB, 0, 0, 0, 1, 1, 2 * MiB, false},       {256 * MiB, 100, 20, 0, 32, 32, 2 * MiB, false},
+      {64 * MiB, 0, 0, 0, 1, 1, 2 * MiB, false},         {256 * MiB, 100, 20, 0, 32, 32, 2 * MiB, false},
       {256 * MiB, 1, 0, 0, 4, 32, 16 * MiB, true},  // stripes: rings as long as a part
-      {256 * MiB, 0, 1000, 0, 32, 32, 2 * MiB, false}, {1 * GiB, 100, 0, 0, 32, 32, 2 * MiB, false},
-      {1 * GiB, 2, 0, 0, 32, 32, 16 * MiB, false},     {1 * GiB, 100, 0, 64, 64, 64, 2 * MiB, false},
-      {1 * GiB, 100, 0, 1000, 64, 64, 2 * MiB, false},  // more than anybody has use for
-      {1 * GiB, 100, 0, 1, 1, 1, 2 * MiB, false},      {64 * MiB, 100, 0, 2, 2, 2, 2 * MiB, false},
+      {256 * MiB, 0, 1000, 0, 32, 32, 2 * MiB, false},   {1 * GiB, 100, 0, 0, 32, 32, 2 * MiB, false},
+      {1 * GiB, 2, 0, 0, 32, 32, 16 * MiB, false},       {1 * GiB, 100, 0, 64, 64, 64, 2 * MiB, false},
+      {1 * GiB, 100, 0, 1000, 64, 64, 2 * MiB, false},   // more than anybody has use for
+      {64 * MiB, 100, 0, 32, 32, 32, 256 * KiB, false},  // who asks for lanes gets them, with shorter rings
+      {128 * MiB, 100, 0, 64, 64, 64, 512 * KiB, false}, {64 * MiB, 100, 0, 64, 4, 63, 1 * MiB, true},
+      {1 * GiB, 100, 0, 1, 1, 1, 2 * MiB, false},        {64 * MiB, 100, 0, 2, 2, 2, 2 * MiB, false},
   };
   for (const Row& row : rows) {
     CAPTURE(row.ceiling / MiB);
@@ -67,7 +69,7 @@ TEST_CASE("memory plan: a ceiling that is too low is refused with the arithmetic
   CHECK(plan.error().kind == Kind::usage);
   CHECK(plan.error().sentence ==
         "--memory 16.0 MiB is too little: 20.0 MiB in use (program and listing) + 4.0 MiB reserve + "
-        "2.1 MiB for one lane = 26.1 MiB; give at least 27 MiB");
+        "1.9 MiB for one lane = 25.9 MiB; give at least 26 MiB");
   need.ceiling = 27 * MiB;  // the advice is good
   CHECK(plan_memory(need).has_value());
 }
@@ -90,7 +92,7 @@ TEST_CASE("memory plan: the sum never exceeds the ceiling") {
     CAPTURE(i);
     REQUIRE(plan->lanes >= 1);
     REQUIRE((need.lanes == 0 || plan->lanes <= need.lanes));
-    REQUIRE(plan->ring_bytes >= 1 * MiB);
+    REQUIRE(plan->ring_bytes >= 256 * KiB);
     REQUIRE(plan->per_lane > plan->ring_bytes + plan->receive_window + plan->send_buffer);
     REQUIRE(need.resident + plan->total() <= need.ceiling);
   }

@@ -128,7 +128,7 @@ TEST_CASE("pace: four times as many when the machine has hardly anything to do")
   bench.load = 0.1;
   CHECK(bench.after(1, by_connections) == 8);
   CHECK(bench.after(1, by_connections) == 32);
-  CHECK(bench.after(2, by_connections) == 64);
+  CHECK(bench.after(3, by_connections) == 64);
 }
 
 TEST_CASE("pace: a thin link gets as many lanes as fill it, and is asked again minutes later") {

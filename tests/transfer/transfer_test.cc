@@ -96,7 +96,7 @@ TEST_CASE("transfer: both readers have passed all bytes at the end") {
   REQUIRE(stored.has_value());
   CHECK(lane.ring.free() == lane.ring.capacity());
   CHECK(lane.ring.written() == file.size);
-  CHECK(lane.waits_for() == Limit::hub);
+  CHECK(lane.waits_for() == Limit::store);  // nothing more comes from the source
   CHECK(stored->part_size == 16);
   REQUIRE(stored->xxh3.size() == 6);
   for (unsigned i = 0; i < 6; ++i) CHECK(stored->xxh3[i] == xxh3_of(content.substr(i * 16, 16)));
