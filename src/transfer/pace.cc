@@ -15,10 +15,11 @@ constexpr Millis settling{1'000};
 /// Without such an answer for so long, an eighth of the lanes comes back.
 constexpr Millis calm{5'000};
 
-/// A rate is taken over so long, and not before lanes that have just begun have their first byte: at the edge that
-/// takes 0.66 s (contract hub §3.9).
-constexpr Millis window{1'000};
+/// Lanes that have just begun have their first byte after so long: at the edge it takes 0.66 s (contract hub §3.9).
 constexpr Millis first_byte{1'000};
+/// The first rate is taken over so long, those of trials over longer: stripes come in bursts of about a second.
+constexpr Millis first_window{1'000};
+constexpr Millis trial_window{3'000};
 /// Twice the lanes are worth their connections when they bring so much more; half of them will do when they lose less.
 constexpr double worth_more = 1.10;
 constexpr double worth_less = 0.95;
@@ -68,7 +69,7 @@ void Pace::tune(const Pulse& pulse) {
   }
   if (!measuring_) measure_from(pulse.now);
   const auto passed = std::chrono::duration_cast<Millis>(pulse.now - measured_from_);
-  if (passed < window) return;
+  if (passed < (trial_ ? trial_window : first_window)) return;
   const double rate = static_cast<double>(progress_.received_bytes - bytes_then_) / static_cast<double>(passed.count());
   measure_from(pulse.now);
   if (trial_ && !judge(rate, pulse.now)) return;
