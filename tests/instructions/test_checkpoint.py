@@ -49,7 +49,7 @@ def test_checkpoints_cost_less_than_a_hundredth(binary, servers, tmp_path):
     # Two lanes: with many, valgrind lets a checkpoint be on its way for long, and the next one waits ten times as long.
     profile = count(binary, hub, store, tmp_path, *CALL, "--lanes", 2)
     sizes = [entry["size"] for entry in store.journal()[before:] if entry["key"] == KEY]
-    assert len(sizes) >= 5 and min(sizes) > 20_000, sizes
+    assert len(sizes) >= 3 and min(sizes) > 20_000, sizes
 
     # Collecting, sorting and writing; then the hash of what is sent, with those of all other requests. What is left out is
     # the sending itself, as for any byte: the texts are far less than a hundredth of the bytes.
