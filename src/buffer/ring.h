@@ -34,7 +34,7 @@ class Ring {
   };
 
   /// At most `capacity` bytes, in so many cells of `cell` bytes as that takes; `storage` has room for them.
-  Ring(std::span<std::byte> storage, Bytes capacity, Bytes cell = usual_cell);
+  Ring(std::span<std::byte> storage, Bytes capacity, Bytes cell);
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 

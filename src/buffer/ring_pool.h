@@ -15,9 +15,9 @@ namespace hfpour {
 /// The memory of all rings: one mapping, made once and given back at the end. Loop thread.
 class RingPool {
  public:
-  /// Maps `count` rings of `ring_bytes` each, rounded up to whole cells. Errors: `quota` when the system has no such
-  /// memory.
-  static Result<std::unique_ptr<RingPool>> make(std::size_t count, Bytes ring_bytes, Bytes cell = usual_cell);
+  /// Maps `count` rings of `ring_bytes` each, in equal cells no longer than `longest_cell`, so that rounding costs a
+  /// few bytes a ring and not a cell. Errors: `quota` when the system has no such memory.
+  static Result<std::unique_ptr<RingPool>> make(std::size_t count, Bytes ring_bytes, Bytes longest_cell = usual_cell);
   RingPool(const RingPool&) = delete;
   RingPool& operator=(const RingPool&) = delete;
   ~RingPool();

@@ -9,7 +9,7 @@ namespace hfpour {
 namespace {
 
 /// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9): a wait that costs it nothing.
-constexpr std::chrono::microseconds md5_patience{400};
+constexpr std::chrono::milliseconds md5_patience{2};
 
 }  // namespace
 

@@ -254,8 +254,7 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   hub_leg_.set_buffers(static_cast<long>(plan.receive_window), 0);
   // Objects are read back over the store's leg when files are adopted: one stream a lane there, too.
   store_leg_.set_buffers(static_cast<long>(plan.receive_window), static_cast<long>(plan.send_buffer));
-  Result<std::unique_ptr<RingPool>> pool =
-      RingPool::make(plan.lanes, plan.ring_bytes, std::min(usual_cell, plan.ring_bytes / 4));
+  Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.lanes, plan.ring_bytes);
   if (!pool) co_return pool.error();
   HashWorkers hashers(reactor_, hash_threads());
   hub::FileSource source(hub_, canonical_, info_.commit);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks that src/ and tests/ look as .clang-format says, by asking clang-format 14.
+"""Checks that src/, bench/ and tests/ look as .clang-format says, by asking clang-format 14.
 
     check_format.py [ROOT]      one line a fault; exit 1 if there is any
     check_format.py --self-test proves that a line out of shape is found
@@ -17,7 +17,7 @@ TOOL = "clang-format-14"  # other versions shape some things in other ways
 
 def check(root):
     """One line for each file that would be changed."""
-    files = sorted(path for folder in ("src", "tests") for path in (root / folder).rglob("*")
+    files = sorted(path for folder in ("src", "bench", "tests") for path in (root / folder).rglob("*")
                    if path.suffix in (".cc", ".h"))
     if not files:
         return [f"{root}: no C++ files"]

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -79,7 +78,7 @@ class PourBench {
     MemoryPlan plan;
     plan.lanes = lanes;
     plan.ring_bytes = ring;
-    Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, ring, std::max<Bytes>(ring / 4, 1));
+    Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, ring);
     if (!pool) return pool.error();
     Resumption resumption(services, files, std::move(left), part);
     Result<Leftovers> known = loop.run(resumption.run(CancelToken()));

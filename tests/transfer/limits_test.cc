@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "support/forwarding_sink.h"
 #include "support/pour_bench.h"
 
 using namespace hfpour;
@@ -46,40 +47,17 @@ class HeldSource final : public Source {
 };
 
 /// A sink that takes no byte of a part before its gate opens.
-class HeldSink final : public Sink {
+class HeldSink final : public ForwardingSink {
  public:
-  explicit HeldSink(Sink& inner) : inner_(inner) {}
-  SinkLimits limits() const override { return inner_.limits(); }
-  Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) override {
-    return inner_.create(file, cancel);
-  }
+  using ForwardingSink::ForwardingSink;
   Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
                                      Outlet& bytes, CancelToken cancel) override {
     co_await gate.pass(cancel);
-    Result<PartReceipt> receipt = co_await inner_.put_part(file, upload_id, number, bytes, cancel);
+    Result<PartReceipt> receipt = co_await ForwardingSink::put_part(file, upload_id, number, bytes, cancel);
     co_return receipt;
-  }
-  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id,
-                                            CancelToken cancel) override {
-    return inner_.parts(file, upload_id, cancel);
-  }
-  Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
-                                     const std::vector<PartReceipt>& parts, const std::string& expected_etag,
-                                     CancelToken cancel) override {
-    return inner_.complete(file, upload_id, parts, expected_etag, cancel);
-  }
-  Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
-    return inner_.abort(file, upload_id, cancel);
-  }
-  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
-                                       CancelToken cancel) override {
-    return inner_.put_object(file, bytes, md5, cancel);
   }
 
   Gate gate;
-
- private:
-  Sink& inner_;
 };
 
 /// A job that is looked at while the source, the sink or the only hash worker holds it up.
@@ -121,7 +99,7 @@ class LimitBench {
     plan.lanes = lanes;
     std::vector<const FileEntry*> files;
     for (const auto& entry : bench.entries) files.push_back(entry.get());
-    Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, ring, ring / 4);
+    Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, ring);
     REQUIRE(pool.has_value());
     Services services{bench.loop.reactor, hashers,      source,     sink, bench.records, bench.observer,
                       bench.progress,     bench.random, bench.pace, true, RetryPolicy()};
@@ -196,22 +174,16 @@ constexpr double nearly_full = full_load - 0.01;
 
 }  // namespace
 
-TEST_CASE("limits: lanes that wait for their first byte name the source, or the cores when they are full") {
-  LimitBench bench(4, 300);
-  bench.source.gate.closed = true;
-  const std::vector<LimitSamples> seen = bench.held(4, {0, nearly_full, full_load, 1});
-  const std::uint64_t count = 4 * LimitBench::looks;
-  CHECK(seen == std::vector{only(Limit::hub, count), only(Limit::hub, count), only(Limit::cpu, count),
-                            only(Limit::cpu, count)});
-}
-
-TEST_CASE("limits: lanes whose rings nobody empties name the store, or the cores when they are full") {
-  LimitBench bench(4, 300);
-  bench.sink.gate.closed = true;
-  const std::vector<LimitSamples> seen = bench.held(4, {0, nearly_full, full_load, 1});
-  const std::uint64_t count = 4 * LimitBench::looks;
-  CHECK(seen == std::vector{only(Limit::store, count), only(Limit::store, count), only(Limit::cpu, count),
-                            only(Limit::cpu, count)});
+TEST_CASE("limits: lanes that wait for their first byte name the source, those whose rings nobody empties the store") {
+  for (const Limit held : {Limit::hub, Limit::store}) {
+    CAPTURE(held);
+    LimitBench bench(4, 300);
+    (held == Limit::hub ? bench.source.gate : bench.sink.gate).closed = true;
+    const std::vector<LimitSamples> seen = bench.held(4, {0, nearly_full, full_load, 1});
+    const LimitSamples ours = only(held, 4 * LimitBench::looks);
+    const LimitSamples full = only(Limit::cpu, 4 * LimitBench::looks);
+    CHECK(seen == std::vector{ours, ours, full, full});
+  }
 }
 
 TEST_CASE("limits: memory is named when all lanes there are wait for the source, and more of it would give more") {

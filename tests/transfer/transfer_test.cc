@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/forwarding_sink.h"
 #include "support/pour_bench.h"
 
 using namespace hfpour;
@@ -25,40 +26,19 @@ Task<Result<StoredFile>> pour_one(Transfer& transfer, Lane& lane, Bytes size, Ca
 
 /// Waits until the ring's hash reader has passed all, then spoils the memory the upload still
 /// reads.
-class SpoilingSink final : public Sink {
+class SpoilingSink final : public ForwardingSink {
  public:
   SpoilingSink(Sink& inner, Reactor& reactor, Lane& lane, std::span<std::byte> storage)
-      : inner_(inner), reactor_(reactor), lane_(lane), storage_(storage) {}
-  SinkLimits limits() const override { return inner_.limits(); }
-  Task<Result<std::string>> create(const FileEntry& file, CancelToken cancel) override {
-    return inner_.create(file, cancel);
-  }
+      : ForwardingSink(inner), reactor_(reactor), lane_(lane), storage_(storage) {}
   Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
                                      Outlet& bytes, CancelToken cancel) override {
     while (lane_.ring.position(Ring::Reader::hash) < file.size) co_await reactor_.sleep(Millis(1), cancel);
     storage_[5] ^= std::byte(1);
-    Result<PartReceipt> receipt = co_await inner_.put_part(file, upload_id, number, bytes, cancel);
+    Result<PartReceipt> receipt = co_await ForwardingSink::put_part(file, upload_id, number, bytes, cancel);
     co_return receipt;
-  }
-  Task<Result<std::vector<HeldPart>>> parts(const FileEntry& file, const std::string& upload_id,
-                                            CancelToken cancel) override {
-    return inner_.parts(file, upload_id, cancel);
-  }
-  Task<Result<std::string>> complete(const FileEntry& file, const std::string& upload_id,
-                                     const std::vector<PartReceipt>& parts, const std::string& expected_etag,
-                                     CancelToken cancel) override {
-    return inner_.complete(file, upload_id, parts, expected_etag, cancel);
-  }
-  Task<Result<void>> abort(const FileEntry& file, const std::string& upload_id, CancelToken cancel) override {
-    return inner_.abort(file, upload_id, cancel);
-  }
-  Task<Result<std::string>> put_object(const FileEntry& file, Outlet& bytes, const std::vector<std::byte>& md5,
-                                       CancelToken cancel) override {
-    return inner_.put_object(file, bytes, md5, cancel);
   }
 
  private:
-  Sink& inner_;
   Reactor& reactor_;
   Lane& lane_;
   std::span<std::byte> storage_;
