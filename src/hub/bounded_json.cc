@@ -15,9 +15,11 @@ using Event = json::parse_event_t;
 constexpr unsigned deepest = 64;  ///< the Hub's answers have six levels; the parser keeps a little for each
 constexpr std::size_t kept_levels = 3;
 
-/// Counts brackets outside of strings; whether it is JSON at all is not asked here.
-bool is_shallow(std::string_view text) {
+/// Counts brackets and the outermost commas outside of strings; whether it is JSON at all is not asked here. Before the
+/// parser, which would take the square of a list's length for what it is told to throw away.
+bool is_bounded(std::string_view text, std::size_t most_entries) {
   unsigned depth = 0;
+  std::size_t entries = 1;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -26,6 +28,7 @@ bool is_shallow(std::string_view text) {
     if (in_string) continue;
     if ((c == '[' || c == '{') && ++depth > deepest) return false;
     if ((c == ']' || c == '}') && depth > 0) --depth;
+    if (c == ',' && depth == 1 && ++entries > most_entries) return false;
   }
   return true;
 }
@@ -40,13 +43,9 @@ class Filter {
     if (level > kept_levels) return false;
     if (event == Event::object_start) names_[level].clear();
     if (event == Event::key) return keep_field(level, value.get_ref<const std::string&>());
-    // What stands directly in the outermost list or object.
-    const bool entry =
-        level == 1 && (event == Event::object_start || event == Event::array_start || event == Event::value);
-    if (entry && ++entries_ > shape_.most_entries) too_many_ = true;
-    return !too_many_;
+    return true;
   }
-  bool good() const { return !twice_ && !too_many_; }
+  bool good() const { return !twice_; }
 
  private:
   bool keep_field(std::size_t level, const std::string& name) {
@@ -54,20 +53,18 @@ class Filter {
     std::vector<std::string>& names = names_[level - 1];
     twice_ |= std::ranges::find(names, name) != names.end();
     if (!twice_) names.push_back(name);
-    return !too_many_;
+    return true;
   }
 
   const JsonShape& shape_;
   std::array<std::vector<std::string>, kept_levels + 1> names_;  ///< of the open object of each level
-  std::size_t entries_ = 0;
   bool twice_ = false;
-  bool too_many_ = false;
 };
 
 }  // namespace
 
 std::optional<json> parse_bounded(std::string_view text, const JsonShape& shape) {
-  if (!is_shallow(text)) return std::nullopt;
+  if (!is_bounded(text, shape.most_entries)) return std::nullopt;
   Filter filter(shape);
   const auto keep = [&filter](int depth, Event event, json& value) { return filter.keep(depth, event, value); };
   json parsed = json::parse(text.begin(), text.end(), keep, false);

@@ -15,9 +15,8 @@ constexpr Millis settling{1'000};
 /// Without such an answer for so long, an eighth of the lanes comes back.
 constexpr Millis calm{5'000};
 
-/// Lanes that have just begun have their first byte after so long: at the edge it takes 0.66 s (contract hub §3.9).
-constexpr Millis first_byte{1'000};
-/// The first rate is taken over so long, those of trials over longer: stripes come in bursts of about a second.
+/// The first rate is taken over so long, those of trials over longer: lanes that have just begun wait 0.66 s for their
+/// first byte at the edge (contract hub §3.9), and stripes come in bursts of about a second.
 constexpr Millis first_window{1'000};
 constexpr Millis trial_window{3'000};
 /// Twice the lanes are worth their connections when they bring so much more; half of them will do when they lose less.
@@ -63,7 +62,7 @@ bool Pace::throttle(SteadyTime now) {
 
 /// Tries other numbers of lanes and keeps what moves most bytes with the fewest.
 void Pace::tune(const Pulse& pulse) {
-  if (!pulse.more_work || pulse.busy != allowed_ || pulse.now < settled_at_) {
+  if (!pulse.more_work || pulse.busy != allowed_) {
     measuring_ = false;  // fewer, or those of a larger number that still end what they had begun: says nothing
     return;
   }
@@ -74,7 +73,7 @@ void Pace::tune(const Pulse& pulse) {
   measure_from(pulse.now);
   if (trial_ && !judge(rate, pulse.now)) return;
   if (pulse.now < quiet_until_ || rate <= 0 || pulse.load >= full_load || allowed_ >= most_) return;
-  try_with(std::min(most_, allowed_ * (pulse.load < light_load ? 4 : 2)), rate, pulse.now);
+  try_with(std::min(most_, allowed_ * (pulse.load < light_load ? 4 : 2)), rate);
 }
 
 /// The end of a trial. True when more lanes have brought more.
@@ -84,13 +83,13 @@ bool Pace::judge(double rate, SteadyTime now) {
     if (rate >= trial.rate * worth_more) return true;
     // The link is full: perhaps it is with fewer, too.
     settle_on(trial.before, now);
-    if (trial.before >= 2 * fewest_to_try) try_with(trial.before / 2, trial.rate, now);
+    if (trial.before >= 2 * fewest_to_try) try_with(trial.before / 2, trial.rate);
     return false;
   }
   if (rate < trial.rate * worth_less) {
     settle_on(trial.before, now);
   } else if (allowed_ >= 2 * fewest_to_try) {
-    try_with(allowed_ / 2, trial.rate, now);
+    try_with(allowed_ / 2, trial.rate);
   }
   return false;
 }
@@ -101,8 +100,7 @@ void Pace::measure_from(SteadyTime now) {
   bytes_then_ = progress_.received_bytes;
 }
 
-void Pace::try_with(unsigned lanes, double rate, SteadyTime now) {
-  settled_at_ = now + first_byte;
+void Pace::try_with(unsigned lanes, double rate) {
   trial_ = Trial{allowed_, rate};
   wanted_ = lanes;
   allow(lanes);

@@ -57,7 +57,7 @@ class Pace {
   void tune(const Pulse& pulse);
   bool judge(double rate, SteadyTime now);
   void measure_from(SteadyTime now);
-  void try_with(unsigned lanes, double rate, SteadyTime now);
+  void try_with(unsigned lanes, double rate);
   void settle_on(unsigned lanes, SteadyTime now);
   void allow(unsigned lanes);
 
@@ -75,7 +75,6 @@ class Pace {
   std::optional<Trial> trial_;
   bool measuring_ = false;
   SteadyTime measured_from_{};
-  SteadyTime settled_at_{};  ///< lanes of a trial have their first bytes by then
   Bytes bytes_then_ = 0;
   SteadyTime quiet_until_{};  ///< no new trial before
   Millis quiet_{};            ///< how long the next quiet time is

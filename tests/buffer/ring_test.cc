@@ -238,6 +238,14 @@ TEST_CASE("ring: as long as the readers keep up, only the first cells are touche
   CHECK(bench.read(Reader::hash, 2'000) == pattern(993));
 }
 
+TEST_CASE("ring pool: a ring takes what it holds and a few bytes, whatever its length") {
+  for (const Bytes length : {Bytes(1), Bytes(5), 256 * KiB, 5'000'000UL, 8 * MiB}) {
+    const auto pool = RingPool::make(2, length);
+    REQUIRE(pool);
+    CHECK(static_cast<Bytes>((*pool)->storage(1).data() - (*pool)->storage(0).data()) < length + 64);
+  }
+}
+
 TEST_CASE("ring pool: memory the system does not have is refused, not died of") {
   const auto pool = RingPool::make(std::size_t(1) << 40U, Bytes(1) << 22U);
   REQUIRE_FALSE(pool);
