@@ -17,7 +17,7 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array<Unit, 19> units = {{
+constexpr std::array<Unit, 19> size_units = {{
     {"", 1},
     {"B", 1},
     {"k", 1e3},
@@ -53,7 +53,7 @@ Result<Bytes> parse_bytes(std::string_view text) {
   if (failed != std::errc() || !(number >= 0)) return bad_size(text);  // "nan" is a number to from_chars
   std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
   while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
-  for (const Unit& unit : units) {
+  for (const Unit& unit : size_units) {
     if (unit.name != suffix) continue;
     const double bytes = std::floor(number * unit.factor);
     if (bytes > 9.0e18) return bad_size(text);

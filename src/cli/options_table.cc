@@ -12,10 +12,6 @@
 namespace hfpour::cli {
 namespace {
 
-Error refused(const Given& given, std::string_view rule) {
-  return Error(Kind::usage, fmt::format("{} '{}': {}", given.name, printable(given.text, 100), rule));
-}
-
 Result<void> set_text(std::string& field, const Given& given) {
   field = given.text;
   return {};
@@ -26,7 +22,7 @@ Result<void> set_address(std::string& field, const Given& given) {
   std::string_view text = given.text;
   while (text.ends_with('/')) text.remove_suffix(1);
   if (text.find(' ') != std::string_view::npos)
-    return refused(Given{given.name, redact(given.text)}, "an address holds no blanks");
+    return bad_value(Given{given.name, redact(given.text)}, "an address holds no blanks");
   field = text;
   return {};
 }
@@ -38,7 +34,7 @@ Result<void> set_switch(bool& field, const Given& given) {
   field = is_true(word);
   const bool no = word == "0" || word == "off" || word == "no" || word == "false";
   if (!field && !no && given.name.starts_with("HFPOUR_"))
-    return refused(given, "write 1 or 0, yes or no, true or false");
+    return bad_value(given, "write 1 or 0, yes or no, true or false");
   return {};
 }
 
@@ -46,8 +42,8 @@ Result<void> set_size(Bytes& field, const Given& given, Bytes least, Bytes most)
   const auto bytes = parse_bytes(given.text);
   if (!bytes) return bytes.error().at(given.name);
   if (*bytes < least || *bytes > most) {
-    return refused(given,
-                   fmt::format("{} is outside {} to {}", format_bytes(*bytes), size_text(least), size_text(most)));
+    return bad_value(given,
+                     fmt::format("{} is outside {} to {}", format_bytes(*bytes), size_text(least), size_text(most)));
   }
   field = *bytes;
   return {};
@@ -60,7 +56,7 @@ Result<void> set_lanes(Options& options, const Given& given) {
   }
   const auto count = parse_decimal(given.text);
   if (!count || *count == 0 || *count > max_lanes)
-    return refused(given, fmt::format("write a whole number, 1 to {}, or auto", max_lanes));
+    return bad_value(given, fmt::format("write a whole number, 1 to {}, or auto", max_lanes));
   options.lanes = *count;
   return {};
 }
@@ -91,7 +87,7 @@ Result<void> set_word(E& field, const Given& given, const Words<E, n>& words) {
     known += known.empty() ? "" : word == words.back().first ? " or " : ", ";
     known += word;
   }
-  return refused(given, "write " + known);
+  return bad_value(given, "write " + known);
 }
 
 template <class E, std::size_t n>
@@ -103,7 +99,7 @@ std::string word_of(E value, const Words<E, n>& words) {
 Result<void> set_log_level(Options& options, const Given& given) {
   const std::string word = to_lower(given.text);
   if (std::find(log_levels.begin(), log_levels.end(), word) == log_levels.end()) {
-    return refused(given, "write error, warn, info, debug or trace");
+    return bad_value(given, "write error, warn, info, debug or trace");
   }
   options.log_level = word;
   return {};
@@ -112,14 +108,14 @@ Result<void> set_log_level(Options& options, const Given& given) {
 /// Adds comma-separated patterns; a flag may be repeated.
 Result<void> add_patterns(std::optional<std::vector<std::string>>& field, const Given& given) {
   std::vector<std::string> patterns = split_list(given.text, ',');
-  if (patterns.empty() && !trim(given.text).empty()) return refused(given, "no pattern between the commas");
+  if (patterns.empty() && !trim(given.text).empty()) return bad_value(given, "no pattern between the commas");
   if (!field) field.emplace();
   field->insert(field->end(), patterns.begin(), patterns.end());
   return {};
 }
 
 Result<void> add_include(Options& options, const Given& given) {
-  if (trim(given.text).empty()) return refused(given, "write at least one pattern");
+  if (trim(given.text).empty()) return bad_value(given, "write at least one pattern");
   return add_patterns(options.include, given);
 }
 
@@ -133,7 +129,7 @@ constexpr Seconds endless = Seconds::max();
 
 Result<void> set_duration(Seconds& field, const Given& given, Seconds least, Seconds most, std::string_view rule) {
   const std::optional<Seconds> time = parse_duration(given.text);
-  if (!time || *time < least || *time > most) return refused(given, rule);
+  if (!time || *time < least || *time > most) return bad_value(given, rule);
   field = *time;
   return {};
 }
@@ -156,10 +152,6 @@ Result<void> set_lease_wait(Options& options, const Given& given) {
 Result<void> set_gc_after(Options& options, const Given& given) {
   return set_duration(options.gc_after, given, Seconds(0), endless,
                       "write a whole number and s, m, h or d, such as 24h");
-}
-
-std::string nothing(const Options&) {
-  return "";
 }
 
 std::string shown_memory(const Options& options) {
@@ -255,9 +247,17 @@ Result<void> check_text(const Given& given) {
       given.text.find("://") == std::string_view::npos ? std::string(given.text) : redact(given.text);
   const Given safe{given.name, shown};
   if (std::any_of(given.text.begin(), given.text.end(), control))
-    return refused(safe, "control characters are not allowed");
+    return bad_value(safe, "control characters are not allowed");
   if (!is_utf8(given.text)) return Error(Kind::usage, fmt::format("{} is not UTF-8", given.name));
   return {};
+}
+
+Error bad_value(const Given& given, std::string_view rule) {
+  return Error(Kind::usage, fmt::format("{} '{}': {}", given.name, printable(given.text, 100), rule));
+}
+
+std::string nothing(const Options&) {
+  return "";
 }
 
 std::string size_text(Bytes bytes) {

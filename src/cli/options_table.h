@@ -37,6 +37,12 @@ std::string twin(std::string_view flag);
 /// Refuses control characters and broken UTF-8, naming the setting and the value.
 Result<void> check_text(const Given& given);
 
+/// The sentence about a value that breaks a rule.
+Error bad_value(const Given& given, std::string_view rule);
+
+/// What a setting shows that has no default.
+std::string nothing(const Options& options);
+
 /// `8Mi` for 8 MiB: a size as a person would write it on the command line.
 std::string size_text(Bytes bytes);
 

@@ -91,26 +91,22 @@ const Command* find_command(Action action) {
   return at == commands.end() ? nullptr : &*at;
 }
 
-Error refused(const Given& given, std::string_view rule) {
-  return Error(Kind::usage, fmt::format("{} '{}': {}", given.name, printable(given.text, 100), rule));
-}
-
 /// `a-b`, `a-`, `-n`, as curl and HTTP have it: both ends belong to the range.
 Result<void> set_range(Options& options, const Given& given) {
   constexpr std::string_view rule = "write first-last, first- or -length, in bytes from 0";
   const std::size_t dash = given.text.find('-');
-  if (dash == std::string_view::npos) return refused(given, rule);
+  if (dash == std::string_view::npos) return bad_value(given, rule);
   const std::string_view low = given.text.substr(0, dash);
   const std::string_view high = given.text.substr(dash + 1);
   WantedRange range;
   range.first = parse_decimal(low);
   range.last = parse_decimal(high);
   if ((low.empty() && high.empty()) || (!low.empty() && !range.first) || (!high.empty() && !range.last)) {
-    return refused(given, rule);
+    return bad_value(given, rule);
   }
   if (range.first && range.last && *range.last < *range.first)
-    return refused(given, "the last byte comes before the first");
-  if (!range.first && *range.last == 0) return refused(given, "a range of no bytes");
+    return bad_value(given, "the last byte comes before the first");
+  if (!range.first && *range.last == 0) return bad_value(given, "a range of no bytes");
   options.range = range;
   return {};
 }
@@ -124,23 +120,19 @@ Result<void> set_expected_size(Options& options, const Given& given) {
 
 Result<void> set_sha256(Options& options, const Given& given) {
   const auto bytes = from_hex(given.text);
-  if (!bytes || bytes->size() != 32) return refused(given, "write the 64 hex digits of a SHA-256");
+  if (!bytes || bytes->size() != 32) return bad_value(given, "write the 64 hex digits of a SHA-256");
   options.sha256 = to_lower(given.text);
   return {};
 }
 
 Result<void> set_older_than(Options& options, const Given& given) {
   const std::optional<std::chrono::seconds> age = parse_duration(given.text);
-  if (!age) return refused(given, "write a whole number and s, m, h or d, such as 24h");
+  if (!age) return bad_value(given, "write a whole number and s, m, h or d, such as 24h");
   options.older_than = *age;
   return {};
 }
 
-std::string nothing(const Options&) {
-  return "";
-}
-
-constexpr std::array<Setting, 4> table = {{
+constexpr std::array<Setting, 4> pipe_table = {{
     {"older-than", "AGE", "age from which on an upload is dropped: 90m, 24h, 7d", "", set_older_than,
      [](const Options&) { return std::string("24h"); }},
     {"range", "A-B", "bytes A to B of the file, both included; A- or -N as in HTTP", "", set_range, nothing},
@@ -205,13 +197,13 @@ std::optional<Action> pipe_command(std::string_view word) {
 }
 
 std::span<const Setting> pipe_settings() {
-  return table;
+  return pipe_table;
 }
 
 std::vector<const Setting*> all_settings() {
   std::vector<const Setting*> all;
   for (const Setting& setting : settings()) all.push_back(&setting);
-  for (const Setting& setting : table) all.push_back(&setting);
+  for (const Setting& setting : pipe_table) all.push_back(&setting);
   return all;
 }
 

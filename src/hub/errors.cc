@@ -30,7 +30,7 @@ struct Verdict {
   std::string sentence;
 };
 
-constexpr std::array<std::string_view, 4> fields = {"error", "errors", "error_description", "message"};
+constexpr std::array<std::string_view, 4> error_fields = {"error", "errors", "error_description", "message"};
 
 /// The text of `"…"`, `["…"]` or `[{"message": "…"}]`; empty for anything else.
 std::string first_text(const json& value) {
@@ -45,7 +45,7 @@ std::string first_text(const json& value) {
 std::string message_of(const http::Response& response) {
   std::string message = response.headers.get("X-Error-Message").value_or("");
   if (message.empty() && trim(response.body).starts_with('{')) {
-    const json body = parse_bounded(response.body, JsonShape{fields}).value_or(json());
+    const json body = parse_bounded(response.body, JsonShape{error_fields}).value_or(json());
     for (const std::string_view name : {"error", "errors", "error_description"}) {
       if (message.empty() && body.is_object() && body.contains(name)) {
         message = first_text(body.at(name));

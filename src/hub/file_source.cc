@@ -14,7 +14,7 @@
 namespace hfpour::hub {
 namespace {
 
-constexpr unsigned most_hops = 4;           ///< contract hub §3.3: three more after the first
+constexpr unsigned most_cdn_hops = 4;       ///< contract hub §3.3: three more after the first
 constexpr unsigned most_wrong_answers = 3;  ///< a 200 to a range, a wrong Content-Range: not a matter of patience
 constexpr unsigned most_new_addresses = 5;  ///< without progress (contract hub §3.6)
 
@@ -137,7 +137,7 @@ Task<Result<Link>> FileSource::link_to(const FileEntry& file, Slot& slot, Cancel
 
 Task<Result<void>> FileSource::attempt(const FileEntry& file, ByteRange range, RangeInlet& inlet, Slot& slot, Link link,
                                        CancelToken cancel) {
-  for (unsigned hop = 0; hop < most_hops; ++hop) {
+  for (unsigned hop = 0; hop < most_cdn_hops; ++hop) {
     // What the Hub itself serves counts against its limit; the CDN does not (contract hub §5.1).
     if (link.on_hub) co_await hub_.pacer().turn("resolvers", cancel);
     http::Request request = hub_.request_for(link);

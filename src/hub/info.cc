@@ -15,9 +15,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 5> fields = {"id", "sha", "private", "disabled", "gated"};
+constexpr std::array<std::string_view, 5> info_fields = {"id", "sha", "private", "disabled", "gated"};
 
-Error malformed(std::string_view rule) {
+Error bad_info(std::string_view rule) {
   return Error(Kind::protocol, fmt::format("the Hub's repository info cannot be read: {}", rule));
 }
 
@@ -41,28 +41,28 @@ std::optional<Gated> read_gated(const json& object) {
 }  // namespace
 
 Result<RepoInfo> parse_info(std::string_view text) {
-  const std::optional<json> parsed = parse_bounded(text, JsonShape{fields});
-  if (!parsed || !parsed->is_object()) return malformed("it is not a JSON object");
+  const std::optional<json> parsed = parse_bounded(text, JsonShape{info_fields});
+  if (!parsed || !parsed->is_object()) return bad_info("it is not a JSON object");
   const json& object = *parsed;
   const auto id = object.find("id");
   const auto sha = object.find("sha");
-  if (id == object.end() || !id->is_string()) return malformed("it has no 'id'");
-  if (sha == object.end() || !sha->is_string()) return malformed("it has no 'sha'");
+  if (id == object.end() || !id->is_string()) return bad_info("it has no 'id'");
+  if (sha == object.end() || !sha->is_string()) return bad_info("it has no 'sha'");
   RepoInfo info;
   info.id = id->get<std::string>();
   if (const Result<void> good = check_repo_id(info.id); !good) {
-    return malformed(good.error().sentence);
+    return bad_info(good.error().sentence);
   }
   info.commit = to_lower(sha->get<std::string>());
   if (!is_commit(info.commit)) {
-    return malformed(fmt::format("'{}' is not a commit", printable(info.commit, 80)));
+    return bad_info(fmt::format("'{}' is not a commit", printable(info.commit, 80)));
   }
   const std::optional<bool> is_private = flag(object, "private");
   const std::optional<bool> disabled = flag(object, "disabled");
   const std::optional<Gated> gated = read_gated(object);
-  if (!is_private) return malformed("'private' is not true or false");
-  if (!disabled) return malformed("'disabled' is not true or false");
-  if (!gated) return malformed("'gated' is neither false nor a word");
+  if (!is_private) return bad_info("'private' is not true or false");
+  if (!disabled) return bad_info("'disabled' is not true or false");
+  if (!gated) return bad_info("'gated' is neither false nor a word");
   info.is_private = *is_private;
   info.disabled = *disabled;
   info.gated = *gated;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "http/headers.h"
+#include "s3/counting_inlet.h"
 #include "s3/location.h"
 #include "s3/xml.h"
 
@@ -13,25 +14,6 @@ namespace hfpour::s3 {
 namespace {
 
 constexpr std::string_view scheme = "s3://";
-
-/// Counts what the inner inlet has taken, so that a broken answer can be resumed there.
-class CountingInlet final : public Inlet {
- public:
-  CountingInlet(Inlet& inner, Bytes limit) : inner_(inner), limit_(limit) {}
-  Take take(ByteView bytes) override {
-    if (bytes.size() > limit_ - count_) return Take::refused;
-    const Take taken = inner_.take(bytes);
-    if (taken == Take::all) count_ += bytes.size();
-    return taken;
-  }
-  void set_waker(Waker* waker) override { inner_.set_waker(waker); }
-  Bytes count() const { return count_; }
-
- private:
-  Inlet& inner_;
-  Bytes limit_;
-  Bytes count_ = 0;
-};
 
 Error changed(const std::string& uri) {
   return Error(Kind::unavailable, "'" + printable(uri) + "' was replaced or removed while it was being read");

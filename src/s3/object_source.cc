@@ -4,29 +4,9 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "s3/counting_inlet.h"
 
 namespace hfpour::s3 {
-namespace {
-
-/// Counts what the inner inlet has taken, so that a broken answer can be resumed there.
-class CountingInlet final : public Inlet {
- public:
-  explicit CountingInlet(Inlet& inner) : inner_(inner) {}
-  Take take(ByteView bytes) override {
-    const Take taken = inner_.take(bytes);
-    if (taken == Take::all) count_ += bytes.size();
-    return taken;
-  }
-  void set_waker(Waker* waker) override { inner_.set_waker(waker); }
-  Bytes count() const { return count_; }
-
- private:
-  Inlet& inner_;
-  Bytes count_ = 0;
-};
-
-}  // namespace
-
 Task<Result<void>> ObjectSource::stream(const FileEntry& file, ByteRange range, Inlet& inlet, CancelToken cancel) {
   CountingInlet counted(inlet);
   Backoff backoff = bucket_.new_backoff();
