@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
+
+#include "buffer/ring_lender.h"
 
 namespace hfpour {
 
@@ -12,6 +15,25 @@ Ring::Ring(std::span<std::byte> storage, Bytes capacity, Bytes cell)
   assert(cells() * cell <= storage.size());
   free_.reserve(cells());
   reset();
+}
+
+Ring::Ring(RingLender& lender, Bytes capacity, Bytes cell)
+    : lender_(&lender), capacity_(capacity), cell_(cell), places_(cells() + 1) {
+  free_.reserve(cells());
+  reset();
+}
+
+void Ring::take_memory(std::size_t loan, std::span<std::byte> storage) {
+  assert(!has_memory() && cells() * cell_ <= storage.size());
+  loan_ = loan;
+  storage_ = storage;
+  wake_writer();
+}
+
+std::optional<std::size_t> Ring::give_back() {
+  reset();
+  storage_ = {};
+  return std::exchange(loan_, std::nullopt);
 }
 
 void Ring::reset(const std::vector<Reader>& readers) {
@@ -42,8 +64,9 @@ void Ring::open_cell() {
 }
 
 bool Ring::write(ByteView bytes) {
-  if (bytes.size() > free()) return false;
   if (bytes.empty()) return true;
+  if (!has_memory() && lender_ != nullptr) lender_->ask(*this);
+  if (bytes.size() > free()) return false;
   while (!bytes.empty()) {
     const Bytes at = written_ % cell_;
     if (at == 0) open_cell();
@@ -84,8 +107,11 @@ void Ring::advance(Reader reader, Bytes count) {
     if (cell == newest || place_of(cell) != place_of(newest)) free_.push_back(place_of(cell));
   }
   // A quarter of the ring, so that pausing and resuming does not happen for each chunk.
-  if (!writer_waits_ || free() < capacity() / 4) return;
-  writer_waits_ = false;
+  if (free() >= capacity() / 4) wake_writer();
+}
+
+void Ring::wake_writer() {
+  if (!std::exchange(writer_waits_, false)) return;
   if (writer_waker_ != nullptr) writer_waker_->wake();
 }
 

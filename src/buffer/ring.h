@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -16,6 +17,8 @@ namespace hfpour {
 /// ever touched, however long the ring is, and they stay in the processor's caches (docs/performance.md).
 inline constexpr Bytes usual_cell = 256 * KiB;
 
+class RingLender;
+
 /// A bounded byte ring with one writer and up to three readers: the file's hash, the part's sum, the upload. A cell is
 /// free when all of them have passed it, and the one that became free last is the next to be written.
 ///
@@ -23,8 +26,8 @@ inline constexpr Bytes usual_cell = 256 * KiB;
 ///     ───────────┬──────────────────────┬────────────────────┬──────────  offsets grow, and never wrap
 ///            min(readers)         max(readers)            written
 ///
-/// Offsets count bytes since `reset`. Storage is lent. Loop thread only; a span from `peek` may be read on another
-/// thread until `advance` gives its bytes up.
+/// Offsets count bytes since `reset`. Its memory is lent, by a `RingLender` with the first byte. Loop thread only; a
+/// span from `peek` may be read on another thread until `advance` gives its bytes up.
 class Ring {
  public:
   enum class Reader : unsigned char {
@@ -35,6 +38,8 @@ class Ring {
 
   /// At most `capacity` bytes, in so many cells of `cell` bytes as that takes; `storage` has room for them.
   Ring(std::span<std::byte> storage, Bytes capacity, Bytes cell);
+  /// The same without memory, for which it asks `lender` when there is something to write.
+  Ring(RingLender& lender, Bytes capacity, Bytes cell);
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
@@ -46,9 +51,16 @@ class Ring {
   Bytes position(Reader reader) const { return passed_[index(reader)]; }
   /// How far `reader` is behind; 0 for one that is not waited for.
   Bytes available(Reader reader) const { return reads_[index(reader)] ? written_ - position(reader) : 0; }
-  Bytes free() const { return capacity() - (written_ - oldest()); }
+  /// What can be written now: nothing without memory.
+  Bytes free() const { return has_memory() ? capacity() - (written_ - oldest()) : 0; }
 
-  /// Copies all of `bytes` in, or nothing if they do not fit.
+  bool has_memory() const { return !storage_.empty(); }
+  /// Memory that the lender calls `loan`; wakes a writer that waits.
+  void take_memory(std::size_t loan, std::span<std::byte> storage);
+  /// Without memory again, and empty. Which loan it had, if any.
+  std::optional<std::size_t> give_back();
+
+  /// Copies all of `bytes` in, or nothing if they do not fit or there is no memory yet.
   bool write(ByteView bytes);
   /// The next bytes for `reader`, in one piece, which ends with its cell, at most `limit`; empty when there are none.
   ByteView peek(Reader reader, Bytes limit) const;
@@ -74,8 +86,11 @@ class Ring {
   /// `open_cell`.
   std::size_t& place_of(std::size_t cell) { return places_[cell % places_.size()]; }
   Bytes oldest() const;
+  void wake_writer();
   void open_cell();
 
+  RingLender* lender_ = nullptr;
+  std::optional<std::size_t> loan_;
   std::span<std::byte> storage_;
   Bytes capacity_;
   Bytes cell_;

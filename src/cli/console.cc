@@ -67,9 +67,9 @@ void Console::planned(const PlanFacts& plan) {
   planned_ = true;
   if (settings_.format == LogFormat::json) {
     say(Level::info, fmt::format("planned files={} bytes={} present_files={} present_bytes={} "
-                                 "commit={} lanes={} ring_bytes={}",
+                                 "commit={} lanes={} rings={} ring_bytes={}",
                                  plan.files, plan.bytes, plan.present_files, plan.present_bytes,
-                                 json_quote(plan.commit), plan.lanes, plan.ring_bytes));
+                                 json_quote(plan.commit), plan.lanes, plan.rings, plan.ring_bytes));
     return;
   }
   std::string line = fmt::format("plan: {}, {}, commit {}", plural(plan.files, "file"), format_bytes(plan.bytes),
@@ -78,7 +78,9 @@ void Console::planned(const PlanFacts& plan) {
     line +=
         fmt::format("; already there: {}, {}", plural(plan.present_files, "file"), format_bytes(plan.present_bytes));
   }
-  if (plan.lanes != 0) line += fmt::format("; {} of {}", plural(plan.lanes, "lane"), format_bytes(plan.ring_bytes));
+  if (plan.lanes != 0) line += "; " + plural(plan.lanes, "lane");
+  if (plan.rings < plan.lanes) line += " over " + plural(plan.rings, "ring");
+  if (plan.lanes != 0) line += " of " + format_bytes(plan.ring_bytes);
   say(Level::info, line);
 }
 

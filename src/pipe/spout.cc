@@ -34,12 +34,14 @@ class Spout::RingInlet final : public Inlet {
   Progress& progress_;
 };
 
-Spout::Spout(Services services, const RingPool& pool, Bytes stripe, const Framing& framing)
+Spout::Spout(Services services, unsigned lanes, const RingPool& pool, Bytes stripe, const Framing& framing)
     : services_(services),
       stripe_(pool.count() > 1 ? stripe : std::numeric_limits<Bytes>::max()),
       hold_(std::min(hold_back, pool.ring_bytes() / 2)),
-      framing_(framing) {
-  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool, i));
+      framing_(framing),
+      rings_(pool) {
+  const unsigned useful = pool.count() > 1 ? lanes : 1;
+  for (unsigned i = 0; i < useful; ++i) lanes_.push_back(std::make_unique<Lane>(rings_));
 }
 
 Task<Result<void>> Spout::pour(const std::vector<Member>& members, CancelToken cancel) {
@@ -76,6 +78,7 @@ bool Spout::all_taken(std::size_t member) const {
 
 Task<Result<void>> Spout::fetch(Lane& lane, CancelToken cancel) {
   while (std::optional<Piece> piece = take_piece()) {
+    lane.enter();
     lane.ring.reset({Ring::Reader::hash, Ring::Reader::upload});
     lane.busy = true;
     piece->lane = &lane;
@@ -87,6 +90,7 @@ Task<Result<void>> Spout::fetch(Lane& lane, CancelToken cancel) {
       if (cancel.cancelled()) co_return cancel.error();
       co_await changed_.wait(cancel);
     }
+    lane.leave();
   }
   co_return Result<void>();
 }

@@ -47,9 +47,10 @@ class Spout {
     bool verify = true;  ///< its hash is known
   };
 
-  /// `stripe` is what a lane of several fetches in one go, about a ring; a single one fetches whole files. Everything
-  /// lent outlives it.
-  Spout(Services services, const RingPool& pool, Bytes stripe, const Framing& framing);
+  /// `stripe` is what a lane of several fetches in one go, about a ring; a single one fetches whole files. There may be
+  /// more lanes than `pool` has rings; with one ring there is one lane, for the end of a stripe is held back until the
+  /// next one has come. Everything lent outlives it.
+  Spout(Services services, unsigned lanes, const RingPool& pool, Bytes stripe, const Framing& framing);
 
   /// Streams the members. Errors: the source's, the descriptor's, `integrity` with both digests, the token's.
   Task<Result<void>> pour(const std::vector<Member>& members, CancelToken cancel);
@@ -76,6 +77,7 @@ class Spout {
   const Bytes stripe_;
   const Bytes hold_;
   const Framing& framing_;
+  RingLender rings_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   const std::vector<Member>* members_ = nullptr;
   std::size_t next_member_ = 0;  ///< the first with bytes not yet dealt to a lane

@@ -214,6 +214,7 @@ PlanFacts Run::plan_facts(const Work& work, const MemoryPlan& plan) const {
   for (const Record& record : work.kept) facts.present_bytes += record.file.size;
   facts.commit = info_.commit;
   facts.lanes = plan.lanes;
+  facts.rings = plan.rings;
   facts.ring_bytes = plan.ring_bytes;
   return facts;
 }
@@ -254,7 +255,7 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   hub_leg_.set_buffers(static_cast<long>(plan.receive_window), 0);
   // Objects are read back over the store's leg when files are adopted: one stream a lane there, too.
   store_leg_.set_buffers(static_cast<long>(plan.receive_window), static_cast<long>(plan.send_buffer));
-  Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.lanes, plan.ring_bytes);
+  Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.rings, plan.ring_bytes);
   if (!pool) co_return pool.error();
   HashWorkers hashers(reactor_, hash_threads());
   hub::FileSource source(hub_, canonical_, info_.commit);

@@ -122,11 +122,11 @@ Task<Result<void>> StreamOut::pour(Source& source, http::Client& leg, const Fram
   Result<MemoryPlan> plan = plan_memory(need);
   if (!plan) co_return plan.error();
   leg.set_buffers(static_cast<long>(plan->receive_window), static_cast<long>(plan->send_buffer));
-  Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan->lanes, plan->ring_bytes);
+  Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan->rings, plan->ring_bytes);
   if (!pool) co_return pool.error();
   HashWorkers hashers(world_.reactor, hash_threads());
   const Spout::Services services{world_.reactor, hashers, source, out_, world_.progress};
-  Spout spout(services, **pool, plan->ring_bytes, framing);
+  Spout spout(services, plan->lanes, **pool, plan->ring_bytes, framing);
   Result<void> poured = co_await spout.pour(members_, cancel);
   co_return poured;
 }

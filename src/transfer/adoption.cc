@@ -6,8 +6,8 @@
 namespace hfpour {
 
 Adoption::Adoption(const Services& services, std::vector<Candidate> candidates, Bytes part_size, const RingPool& pool)
-    : services_(services), candidates_(std::move(candidates)), part_size_(part_size) {
-  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool, i));
+    : services_(services), candidates_(std::move(candidates)), part_size_(part_size), rings_(pool) {
+  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(rings_));
 }
 
 Task<Result<std::vector<const FileEntry*>>> Adoption::run(CancelToken cancel) {
@@ -25,7 +25,9 @@ Task<Result<void>> Adoption::work(Lane& lane, CancelToken cancel) {
     if (!parts) continue;
     const SteadyTime begun = services_.reactor.clock().now();
     Transfer transfer(services_, *candidate.file, *parts);
+    lane.enter();
     Result<StoredFile> checked = co_await transfer.check(lane, cancel);
+    lane.leave();
     if (cancel.cancelled()) co_return cancel.error();
     if (!checked) continue;
     checked->etag = candidate.etag;

@@ -36,6 +36,7 @@ class Adoption {
   const Services& services_;
   std::vector<Candidate> candidates_;
   Bytes part_size_;
+  RingLender rings_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::size_t next_ = 0;
   std::vector<const FileEntry*> adopted_;

@@ -64,8 +64,8 @@ struct Job::File {
 
 Job::Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
          const RingPool& pool, Leftovers left)
-    : services_(services), entries_(files), plan_(plan), part_size_(part_size), left_(std::move(left)) {
-  for (std::size_t i = 0; i < pool.count(); ++i) lanes_.push_back(std::make_unique<Lane>(pool, i));
+    : services_(services), entries_(files), plan_(plan), part_size_(part_size), left_(std::move(left)), rings_(pool) {
+  for (unsigned i = 0; i < plan.lanes; ++i) lanes_.push_back(std::make_unique<Lane>(rings_));
 }
 
 Job::~Job() = default;
@@ -176,7 +176,9 @@ Task<Result<void>> Job::work(unsigned index, CancelToken cancel) {
     }
     if (!piece->file->transfer) start(*piece->file, cancel);
     lane.busy = true;
+    lane.enter();
     Result<void> poured = co_await pour(*piece, lane);
+    lane.leave();
     Result<void> settled = co_await settle(*piece->file, std::move(poured));
     lane.busy = false;
     if (!settled) co_return settled;
@@ -279,7 +281,8 @@ void Job::sample(double load) {
   changed_.notify();  // there may be room for one more lane
   for (const auto& lane : lanes_) {
     if (!lane->busy) continue;
-    if (lane->ahead) continue;  // what its file's other lanes wait for is what counts
+    // What the lanes before these wait for is what counts.
+    if (lane->ahead || lane->waits_for_memory()) continue;
     Limit limit = lane->waits_for();
     // Every lane waits for the source, and more memory would give more lanes: that is what holds the run back.
     if (limit == Limit::hub && plan_.held_by_memory && busy == lanes_.size()) limit = Limit::memory;

@@ -24,8 +24,8 @@ namespace hfpour {
 /// files by then is kept for a later run, unless the store is full. Loop thread.
 class Job {
  public:
-  /// `files` and `services` outlive the job. `pool` has one ring for each lane of `plan`. `left` is what there is
-  /// already of some files.
+  /// `files` and `services` outlive the job. `pool` has the rings of `plan`, which are lent to its lanes. `left` is
+  /// what there is already of some files.
   Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
       const RingPool& pool, Leftovers left = {});
   ~Job();
@@ -65,6 +65,7 @@ class Job {
   MemoryPlan plan_;
   Bytes part_size_;
   Leftovers left_;
+  RingLender rings_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::unique_ptr<File>> files_;
   std::deque<File*> waiting_;  ///< files with pieces not yet dealt

@@ -11,15 +11,23 @@ namespace hfpour {
 namespace {
 
 // A download costs libcurl a buffer of 64 KiB, an upload one more of 16 for its answer (http/exchange.cc), and either
-// OpenSSL about 50 KiB; a lane has one download and `uploads_per_lane` uploads. What malloc holds on to besides was
-// measured with scripts/bench (peak against plan).
-constexpr Bytes user_space_per_lane = (64 + 56 + uploads_per_lane * (64 + 16 + 56)) * KiB;
+// OpenSSL about 50 KiB; a lane has one download, and a ring `uploads_per_lane` uploads. What malloc holds on to besides
+// was measured with scripts/bench (peak against plan).
+constexpr Bytes user_space_of_download = (64 + 56) * KiB;
+constexpr Bytes user_space_of_uploads = uploads_per_lane * (64 + 16 + 56) * KiB;
 constexpr Bytes reserve = 4 * MiB;   ///< headers, listings in flight, fragmentation
 constexpr unsigned most_lanes = 64;  // contract hub §3.9: 32 to 64 connections fill 10 Gbit/s
 constexpr unsigned default_lanes = 32;
 // The Hub's edge, measured in August 2026 (contract hub §3.9): median time to first byte and speed of one stream.
 constexpr double first_byte_seconds = 0.66;
 constexpr double stream_speed = 28.0;  // MiB/s
+/// From a part's last byte to the store's answer: measured with scripts/bench, whose store takes 60 ms.
+constexpr double answer_seconds = 0.1;
+/// Above this the kernel treats a window as advice (http/exchange.cc): it grows once the reader is fast, and stays.
+/// Lanes that wait for a ring would fill it, each with megabytes.
+constexpr Bytes hard_window = 256 * KiB;
+/// Of the speed that thriftier buffers would allow.
+constexpr double good_share = 0.75;
 constexpr Bytes shortest_ring = 1 * MiB;
 constexpr Bytes usual_ring = 2 * MiB;
 /// For who asks for more lanes than have room with usual ones: a few milliseconds of a stream are enough.
@@ -32,18 +40,29 @@ struct Buffers {
 // From generous to thrifty. The kernel charges up to twice what is asked for (socket(7), SO_RCVBUF).
 constexpr std::array<Buffers, 3> buffer_steps = {{{1 * MiB, 384 * KiB}, {512 * KiB, 256 * KiB}, {192 * KiB, 96 * KiB}}};
 
-Bytes overhead(const Buffers& buffers) {
-  // Only one upload of a lane has bytes under way; the others wait for their answer with empty buffers.
-  return user_space_per_lane + buffers.receive + 2 * buffers.send;
+Bytes per_lane(const Buffers& buffers) {
+  return user_space_of_download + buffers.receive;
 }
 
-MemoryPlan cut(unsigned lanes, Bytes ring, const Buffers& buffers) {
+Bytes per_ring(Bytes ring, const Buffers& buffers) {
+  // Only one upload of a ring has bytes under way; the others wait for their answer with empty buffers.
+  return ring + user_space_of_uploads + 2 * buffers.send;
+}
+
+/// Of a lane with a ring of its own.
+Bytes per_pair(Bytes ring, const Buffers& buffers) {
+  return per_lane(buffers) + per_ring(ring, buffers);
+}
+
+MemoryPlan cut(unsigned lanes, unsigned rings, Bytes ring, const Buffers& buffers) {
   MemoryPlan plan;
   plan.lanes = lanes;
+  plan.rings = rings;
   plan.ring_bytes = ring;
   plan.receive_window = buffers.receive;
   plan.send_buffer = buffers.send;
-  plan.per_lane = ring + overhead(buffers);
+  plan.per_lane = per_lane(buffers);
+  plan.per_ring = per_ring(ring, buffers);
   return plan;
 }
 
@@ -51,10 +70,10 @@ MemoryPlan cut(unsigned lanes, Bytes ring, const Buffers& buffers) {
 /// one lane fits.
 std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
   for (const Buffers& buffers : buffer_steps) {
-    const auto lanes = static_cast<unsigned>(std::min<Bytes>(room / (ring + overhead(buffers)), wished));
+    const auto lanes = static_cast<unsigned>(std::min<Bytes>(room / per_pair(ring, buffers), wished));
     const bool last = &buffers == &buffer_steps.back();
     if (lanes == 0 || (lanes < wished && lanes < std::max(4U, wished / 4) && !last)) continue;
-    MemoryPlan plan = cut(lanes, ring, buffers);
+    MemoryPlan plan = cut(lanes, lanes, ring, buffers);
     plan.held_by_memory = lanes < wished;
     return plan;
   }
@@ -65,7 +84,7 @@ std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
 std::optional<MemoryPlan> fit_all(Bytes room, unsigned wished) {
   for (const Bytes ring : rings_to_try) {
     for (const Buffers& buffers : buffer_steps) {
-      if (wished * (ring + overhead(buffers)) <= room) return cut(wished, ring, buffers);
+      if (wished * per_pair(ring, buffers) <= room) return cut(wished, wished, ring, buffers);
     }
   }
   return std::nullopt;
@@ -77,10 +96,38 @@ double speed_of_whole_files(const MemoryPlan& plan, const MemoryNeed& need) {
          static_cast<double>(std::min<std::size_t>(plan.lanes, std::max<std::size_t>(need.large_files, 1)));
 }
 
-/// MiB/s to be expected of lanes that each pour stripes as long as their ring: every stripe waits for its first byte.
+/// MiB/s to be expected of lanes that each pour stripes as long as a ring: every stripe waits for its first byte, and
+/// holds a ring from then on.
 double speed_of_stripes(const MemoryPlan& plan) {
   const double ring = static_cast<double>(plan.ring_bytes) / static_cast<double>(MiB);
-  return plan.lanes * ring / (first_byte_seconds + ring / stream_speed);
+  const double held = ring / stream_speed + answer_seconds;
+  return ring * std::min(plan.lanes / (first_byte_seconds + held), plan.rings / held);
+}
+
+/// The fastest stripes with these buffers: lanes that wait for a first byte, and rings for those that do not.
+std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring, const Buffers& buffers) {
+  std::optional<MemoryPlan> best;
+  for (unsigned lanes = 1; lanes <= most; ++lanes) {
+    const Bytes left = room - std::min(room, lanes * (per_lane(buffers) + buffers.receive));
+    const auto rings = static_cast<unsigned>(std::min<Bytes>(left / per_ring(ring, buffers), lanes));
+    if (rings == 0) break;
+    MemoryPlan plan = cut(lanes, rings, ring, buffers);
+    plan.per_lane += buffers.receive;  // windows will be full, and the kernel charges twice for them
+    if (!best || speed_of_stripes(plan) > speed_of_stripes(*best)) best = plan;
+  }
+  if (best) best->held_by_memory = best->lanes < most;
+  return best;
+}
+
+/// The same with the most generous kernel buffers that do not cost much.
+std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring) {
+  std::optional<MemoryPlan> good;
+  for (Buffers buffers : buffer_steps) {
+    buffers.receive = std::min(buffers.receive, hard_window);
+    const std::optional<MemoryPlan> plan = fit_stripes(room, most, ring, buffers);
+    if (plan && (!good || good_share * speed_of_stripes(*plan) > speed_of_stripes(*good))) good = plan;
+  }
+  return good;
 }
 
 Error does_not_fit(const MemoryNeed& need, Bytes lane) {
@@ -112,9 +159,10 @@ Result<MemoryPlan> plan_memory(const MemoryNeed& need) {
       whole->held_by_memory = true;
     }
   }
-  if (!whole) return does_not_fit(need, shortest_ring + overhead(buffer_steps.back()));
+  if (!whole) return does_not_fit(need, per_pair(shortest_ring, buffer_steps.back()));
   if (need.large_files == 0 || need.large_files >= wished) return *whole;
-  const std::optional<MemoryPlan> stripes = fit(room, wished, need.part_size);
+  const unsigned most = need.lanes > 0 ? wished : most_lanes;
+  const std::optional<MemoryPlan> stripes = fit_stripes(room, most, need.part_size);
   if (stripes && speed_of_stripes(*stripes) > speed_of_whole_files(*whole, need)) return *stripes;
   // More memory would have made stripes the better choice.
   whole->held_by_memory = true;

@@ -21,13 +21,15 @@ struct MemoryNeed {
 /// How the memory is cut.
 struct MemoryPlan {
   unsigned lanes = 0;
-  Bytes ring_bytes = 0;         ///< of each lane
+  unsigned rings = 0;           ///< at most as many: a lane needs one from its first byte on
+  Bytes ring_bytes = 0;         ///< of each
   Bytes receive_window = 0;     ///< of each Hub connection, kernel memory
   Bytes send_buffer = 0;        ///< of each store connection, kernel memory
-  Bytes per_lane = 0;           ///< ring, libcurl's buffers, TLS and kernel buffers together
+  Bytes per_lane = 0;           ///< one download: libcurl's buffers, TLS and kernel buffers
+  Bytes per_ring = 0;           ///< the ring and the uploads out of it, likewise
   bool held_by_memory = false;  ///< more memory would have given more lanes or longer rings
 
-  Bytes total() const { return lanes * per_lane; }
+  Bytes total() const { return lanes * per_lane + rings * per_ring; }
 };
 
 /// How many uploads of one lane may be under way: one that sends, the others waiting for their answer.
@@ -35,7 +37,8 @@ inline constexpr unsigned uploads_per_lane = 3;
 
 /// Cuts what the ceiling leaves over into lanes, whichever way is expected to be faster: a lane for each file, with
 /// short rings and one long stream each; or, with fewer large files than lanes, rings as long as a part, so that
-/// stripes of one file can run side by side, each of which waits anew for its first byte.
+/// stripes of one file can run side by side, each of which waits anew for its first byte. Then there are more lanes
+/// than rings, since none is needed while a lane waits.
 ///
 /// Errors: `usage` with the arithmetic when not even one lane fits. Pure; any thread.
 Result<MemoryPlan> plan_memory(const MemoryNeed& need);

@@ -48,7 +48,8 @@ struct PlanFacts {
   Bytes present_bytes = 0;
   std::string commit;  ///< 40 hex
   std::uint64_t lanes = 0;
-  Bytes ring_bytes = 0;  ///< of one lane
+  unsigned rings = 0;    ///< what their bytes are held in; fewer than lanes when those wait most of the time
+  Bytes ring_bytes = 0;  ///< of each
 };
 
 /// One finished file.

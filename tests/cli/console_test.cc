@@ -51,7 +51,7 @@ class Stage {
   void plan(Bytes bytes, std::uint64_t files) {
     progress.total_bytes = bytes;
     progress.total_files = files;
-    console_->planned(PlanFacts{files, bytes, 0, 0, "0123abcd", 16, MiB});
+    console_->planned(PlanFacts{files, bytes, 0, 0, "0123abcd", 16, 16, MiB});
   }
 
   Progress progress;
@@ -218,9 +218,9 @@ TEST_CASE("console: progress can be switched off") {
 
 TEST_CASE("console: the plan says what is already there") {
   Stage stage(ConsoleSettings{});
-  stage.console().planned(PlanFacts{16, 10 * GiB, 3, GiB, "0123abcd", 16, MiB});
+  stage.console().planned(PlanFacts{16, 10 * GiB, 3, GiB, "0123abcd", 16, 5, MiB});
   CHECK(stage.lines() ==
-        "info plan: 16 files, 10.0 GiB, commit 0123abcd; already there: 3 files, 1.0 GiB; 16 lanes "
+        "info plan: 16 files, 10.0 GiB, commit 0123abcd; already there: 3 files, 1.0 GiB; 16 lanes over 5 rings "
         "of 1.0 MiB\n");
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("console: JSON logs have stable keys, whole bytes and no bar") {
   const std::string lines = stage.lines();
   for (const std::string want :
        {"planned files=2 bytes=104857600 present_files=0 present_bytes=0 commit=\"0123abcd\" "
-        "lanes=16 ring_bytes=1048576",
+        "lanes=16 rings=16 ring_bytes=1048576",
         "progress bytes=104857600 total_bytes=104857600 rate=10485760 eta_seconds=0 files=0 "
         "total_files=2 limit=none",
         "stored path=\"a b.bin\" bytes=5242880 ms=1500 sha256=0000", "etag=\"\\\"e\\\"\" parts=2 retries=1",

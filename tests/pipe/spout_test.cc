@@ -29,6 +29,7 @@ struct Shape {
   std::size_t lanes = 3;
   Bytes ring = 64;
   std::uint64_t seed = 1;
+  std::size_t rings = 0;  ///< 0: one for each lane
 };
 
 /// A spout between a source in memory and a pipe that a thread reads.
@@ -54,12 +55,12 @@ class Bench {
     });
     Result<void> poured;
     {
-      const auto pool = RingPool::make(shape_.lanes, shape_.ring);
+      const auto pool = RingPool::make(shape_.rings == 0 ? shape_.lanes : shape_.rings, shape_.ring);
       REQUIRE(pool.has_value());
       HashWorkers hashers(loop.reactor, 2);
       Descriptor out(loop.reactor, ends[1], "stdout");
       const Spout::Services services{loop.reactor, hashers, source, out, progress};
-      Spout spout(services, **pool, shape_.ring, framing);
+      Spout spout(services, static_cast<unsigned>(shape_.lanes), **pool, shape_.ring, framing);
       poured = loop.run(spout.pour(members, CancelToken()));
     }
     close(ends[1]);
@@ -87,7 +88,7 @@ TEST_CASE("spout: files of every length arrive in order, whatever the lanes, the
         CAPTURE(lanes);
         CAPTURE(ring);
         CAPTURE(seed);
-        Bench bench(Shape{lanes, ring, seed});
+        Bench bench(Shape{lanes, ring, seed, 1 + seed % lanes});
         std::string wanted;
         unsigned number = 0;
         for (const Bytes size : {Bytes(0), Bytes(1), ring - 1, ring, ring + 1, 5 * ring + 3, Bytes(0), Bytes(1000)}) {

@@ -77,8 +77,9 @@ class PourBench {
     for (const auto& entry : entries) files.push_back(entry.get());
     MemoryPlan plan;
     plan.lanes = lanes;
+    plan.rings = rings == 0 ? lanes : rings;
     plan.ring_bytes = ring;
-    Result<std::unique_ptr<RingPool>> pool = RingPool::make(lanes, ring);
+    Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.rings, ring);
     if (!pool) return pool.error();
     Resumption resumption(services, files, std::move(left), part);
     Result<Leftovers> known = loop.run(resumption.run(CancelToken()));
@@ -125,6 +126,7 @@ class PourBench {
                     progress,     random,  pace,   true, RetryPolicy()};
   std::vector<std::unique_ptr<FileEntry>> entries;
   std::vector<std::string> contents;
+  unsigned rings = 0;                  ///< 0: one for each lane
   std::vector<UnfinishedFile> left;    ///< what the last job left for another one
   std::uint64_t lanes_busy_after = 0;  ///< lanes that a finished job still calls busy
 };

@@ -42,6 +42,7 @@ TEST_CASE("job: cancelled at any call of the sink, it leaves no upload that nobo
       CAPTURE(lanes);
       CAPTURE(event);
       PourBench bench(event);
+      bench.rings = 1 + event % lanes;
       bench.add("large", pattern(16 * 12 + 3));
       bench.add("other", pattern(16 * 7, 3));
       bench.add("small", pattern(9, 4));
@@ -145,6 +146,7 @@ TEST_CASE("job: any mixture of faults ends with the files whole or the job faile
     const Bytes part = 8 + draw(40);
     const Bytes ring = 16 + draw(80);
     const unsigned lanes = 1 + draw(4);
+    bench.rings = 1 + draw(lanes - 1);
     const Result<void> poured = bench.pour(lanes, ring, part);
     CHECK(bench.tidy());
     CHECK(poured.has_value() == bench.all_there());

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "support/pour_bench.h"
 
 using namespace hfpour;
@@ -66,6 +68,37 @@ TEST_CASE("job: files that leave no lane idle are not cut, the rest of them is")
   CHECK(bench.all_there());
   CHECK(bench.tidy());
   CHECK(bench.memory_source.streams.size() == 2 + 10);
+}
+
+TEST_CASE("job: stripes of several files are dealt to the file with the fewest lanes") {
+  PourBench bench;
+  for (unsigned i = 0; i < 3; ++i) bench.add("f" + std::to_string(i), pattern(640, i));
+  const Result<void> poured = bench.pour(6, 64, 32);
+  CHECK(poured.has_value());
+  CHECK(bench.all_there());
+  REQUIRE(bench.memory_source.streams.size() == 3 * 10);
+  // Six lanes begin: two for each file, so that three cores can hash.
+  std::map<std::string, unsigned> lanes;
+  for (std::size_t i = 0; i < 6; ++i) ++lanes[bench.memory_source.streams[i].first];
+  CHECK(lanes.size() == 3);
+  for (const auto& [path, count] : lanes) CHECK(count == 2);
+}
+
+TEST_CASE("job: more stripes are asked for than there is memory for, and all arrive in order") {
+  for (unsigned seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    PourBench bench(seed);
+    bench.rings = 1 + seed % 3;
+    bench.memory_source.longest_chunk = seed % 2 == 0 ? 7 : 40;
+    bench.add("large", pattern(16 * 40 + 5), seed % 2 == 0 ? HashKind::sha256 : HashKind::git_blob);
+    if (seed % 5 < 2) bench.add("other", pattern(16 * 15, seed));
+    bench.add("small", pattern(9, 4));
+    const Result<void> poured = bench.pour(7, 32, 16);
+    CHECK(poured.has_value());
+    CHECK(bench.all_there());
+    CHECK(bench.tidy());
+    CHECK(bench.memory_source.most_open > bench.rings);
+  }
 }
 
 TEST_CASE("job: empty files need neither source nor upload") {

@@ -35,12 +35,13 @@ TEST_CASE("memory plan: the table") {
   };
   const Row rows[] = {
       {64 * MiB, 100, 20, 0, 4, 32, 1 * MiB, true},  // many shards in little memory
-      {64 * MiB, 1, 0, 0, 1, 32, 1 * MiB, true},     // a long stream beats two stripes of 16 MiB
+      {64 * MiB, 1, 0, 0, 4, 32, 16 * MiB, true},    // two stripes of 16 MiB move while others wait
+      {48 * MiB, 1, 0, 0, 1, 1, 2 * MiB, true},      // a long stream beats one stripe after the other
       {64 * MiB, 0, 3, 0, 3, 3, 2 * MiB, false},     // no more lanes than files
       {64 * MiB, 0, 0, 0, 1, 1, 2 * MiB, false},         {256 * MiB, 100, 20, 0, 32, 32, 2 * MiB, false},
       {256 * MiB, 1, 0, 0, 4, 32, 16 * MiB, true},  // stripes: rings as long as a part
       {256 * MiB, 0, 1000, 0, 32, 32, 2 * MiB, false},   {1 * GiB, 100, 0, 0, 32, 32, 2 * MiB, false},
-      {1 * GiB, 2, 0, 0, 32, 32, 16 * MiB, false},       {1 * GiB, 100, 0, 64, 64, 64, 2 * MiB, false},
+      {1 * GiB, 2, 0, 0, 64, 64, 16 * MiB, false},       {1 * GiB, 100, 0, 64, 64, 64, 2 * MiB, false},
       {1 * GiB, 100, 0, 1000, 64, 64, 2 * MiB, false},   // more than anybody has use for
       {64 * MiB, 100, 0, 32, 32, 32, 256 * KiB, false},  // who asks for lanes gets them, with shorter rings
       {128 * MiB, 100, 0, 64, 64, 64, 512 * KiB, false}, {64 * MiB, 100, 0, 64, 4, 63, 1 * MiB, true},
@@ -55,6 +56,9 @@ TEST_CASE("memory plan: the table") {
     REQUIRE(plan);
     CHECK(plan->lanes >= row.least_lanes);
     CHECK(plan->lanes <= row.most_lanes);
+    CHECK(plan->rings >= 1);
+    CHECK(plan->rings <= plan->lanes);
+    if (plan->ring_bytes < 16 * MiB) CHECK(plan->rings == plan->lanes);
     CHECK(plan->ring_bytes >= row.least_ring);
     CHECK(plan->held_by_memory == row.held);
     CHECK(plan->total() + 24 * MiB <= row.ceiling);
@@ -93,7 +97,10 @@ TEST_CASE("memory plan: the sum never exceeds the ceiling") {
     REQUIRE(plan->lanes >= 1);
     REQUIRE((need.lanes == 0 || plan->lanes <= need.lanes));
     REQUIRE(plan->ring_bytes >= 256 * KiB);
-    REQUIRE(plan->per_lane > plan->ring_bytes + plan->receive_window + plan->send_buffer);
+    REQUIRE(plan->rings >= 1);
+    REQUIRE(plan->rings <= plan->lanes);
+    REQUIRE(plan->per_lane > plan->receive_window);
+    REQUIRE(plan->per_ring > plan->ring_bytes + 2 * plan->send_buffer);
     REQUIRE(need.resident + plan->total() <= need.ceiling);
   }
   CHECK(planned > 10'000);
@@ -107,8 +114,24 @@ TEST_CASE("memory plan: a higher ceiling never gives fewer bytes to the lanes") 
       REQUIRE(plan);
       CAPTURE(large);
       CAPTURE(ceiling / MiB);
-      CHECK(plan->lanes * plan->ring_bytes + 2 * MiB >= before / 2);  // steps of kernel buffers may cost lanes
-      before = plan->lanes * plan->ring_bytes;
+      CHECK(plan->rings * plan->ring_bytes + 2 * MiB >= before / 2);  // steps of kernel buffers may cost rings
+      before = plan->rings * plan->ring_bytes;
     }
   }
+}
+
+TEST_CASE("memory plan: one large file gets more lanes than rings, and more of both with more memory") {
+  unsigned lanes = 1;
+  for (const Bytes ceiling : {64 * MiB, 128 * MiB, 256 * MiB}) {
+    MemoryNeed need = need_of(ceiling, 1, 0);
+    need.part_size = 8 * MiB;
+    const auto plan = plan_memory(need);
+    REQUIRE(plan);
+    CAPTURE(ceiling / MiB);
+    CHECK(plan->ring_bytes == 8 * MiB);
+    CHECK(plan->rings < plan->lanes);
+    CHECK(plan->lanes > lanes);
+    lanes = plan->lanes;
+  }
+  CHECK(lanes > 40);
 }

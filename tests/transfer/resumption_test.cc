@@ -82,7 +82,9 @@ TEST_CASE("resumption: stopped again and again, with files of every size") {
     for (unsigned round = 0; round < 200 && !poured; ++round) {
       CancelSource stop;
       stop_after(bench, stop, 1 + draw(6) + round);
-      poured = bench.pour(1 + draw(2), 16 + draw(60), part, stop.token());
+      const unsigned lanes = 1 + draw(5);
+      bench.rings = 1 + draw(lanes - 1);
+      poured = bench.pour(lanes, 16 + draw(60), part, stop.token());
       CHECK(bench.tidy());
     }
     CHECK(poured.has_value());

@@ -51,7 +51,9 @@ TEST_CASE("transfer: memory that gives out other bytes than were put in is caugh
   const FileEntry& file = bench.add("large", pattern(32));
   const auto pool = RingPool::make(1, 64);
   REQUIRE(pool);
-  Lane lane(**pool, 0);
+  RingLender rings(**pool);
+  Lane lane(rings);
+  lane.enter();
   SpoilingSink sink(bench.sink, bench.loop.reactor, lane, (*pool)->storage(0));
   Services services{bench.loop.reactor, bench.hashers, bench.source, sink,  bench.records,          bench.observer,
                     bench.progress,     bench.random,  bench.pace,   false, bench.services.patience};
@@ -70,7 +72,9 @@ TEST_CASE("transfer: both readers have passed all bytes at the end") {
   const FileEntry& file = bench.add("large", content);
   const auto pool = RingPool::make(1, 40, 8);
   REQUIRE(pool);
-  Lane lane(**pool, 0);
+  RingLender rings(**pool);
+  Lane lane(rings);
+  lane.enter();
   Transfer transfer(bench.services, file, PartPlan{file.size, 16});
   const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
   REQUIRE(stored.has_value());
@@ -89,7 +93,9 @@ TEST_CASE("transfer: wrong bytes are uploaded and yet never completed") {
   bench.source.flip = FaultySource::Flip{"large", 40};
   const auto pool = RingPool::make(1, 40, 8);
   REQUIRE(pool);
-  Lane lane(**pool, 0);
+  RingLender rings(**pool);
+  Lane lane(rings);
+  lane.enter();
   Transfer transfer(bench.services, file, PartPlan{file.size, 16});
   const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, file.size, CancelToken()));
   REQUIRE_FALSE(stored.has_value());
@@ -108,7 +114,9 @@ TEST_CASE("transfer: a file stored by one request is right before its first byte
   bench.sink.on_event = [&puts](const char*) { ++puts; };
   const auto pool = RingPool::make(1, 32, 8);
   REQUIRE(pool);
-  Lane lane(**pool, 0);
+  RingLender rings(**pool);
+  Lane lane(rings);
+  lane.enter();
   Transfer transfer(bench.services, file, PartPlan{30, 32});
   const Result<StoredFile> stored = bench.loop.run(transfer.pour_whole(lane, CancelToken()));
   REQUIRE_FALSE(stored.has_value());
@@ -134,7 +142,9 @@ TEST_CASE("transfer: a check reads all and stores nothing") {
     const FileEntry& file = bench.add("there", pattern(size), HashKind::git_blob);
     const auto pool = RingPool::make(1, 24, 8);
     REQUIRE(pool);
-    Lane lane(**pool, 0);
+    RingLender rings(**pool);
+    Lane lane(rings);
+    lane.enter();
     Transfer right(bench.services, file, PartPlan{size, 16});
     const Result<StoredFile> checked = bench.loop.run(right.check(lane, CancelToken()));
     REQUIRE(checked.has_value());
