@@ -35,15 +35,15 @@ void RingLender::ask(const Ring& ring) {
 }
 
 void RingLender::lend() {
-  bool first = true;  // nobody before this one is without
+  std::size_t lacking = 0;  // rings before this one
   for (const Borrower& one : line_) {
     if (one.ring->has_memory()) continue;
-    if (one.asks && free_.size() > (first ? 0U : 1U)) {
+    if (one.asks && free_.size() > lacking) {
       const std::size_t index = free_.back();
       free_.pop_back();
       one.ring->take_memory(index, pool_.cells_of(index));
     } else {
-      first = false;
+      ++lacking;
     }
   }
 }

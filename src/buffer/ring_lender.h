@@ -13,8 +13,8 @@ namespace hfpour {
 /// bytes it needs none. A stripe that waits for its first byte, which at the Hub's edge is two thirds of its time
 /// (contract hub §3.9), costs a connection and no memory then.
 ///
-/// Rings stand in a line, in the order of their stripes. The last free memory is kept for the first of the line that
-/// has none: the others wait for its bytes, so without it nothing would ever become free. Loop thread.
+/// Rings stand in a line, in the order of their stripes, and one gets memory only when enough is left for all before
+/// it: those behind wait for their bytes, so without it nothing would ever become free. Loop thread.
 class RingLender {
  public:
   /// `pool` outlives it.

@@ -32,6 +32,26 @@ struct Shape {
   std::size_t rings = 0;  ///< 0: one for each lane
 };
 
+/// Files of this name take a while to begin.
+class LateSource final : public Source {
+ public:
+  LateSource(Reactor& reactor, Source& inner) : reactor_(reactor), inner_(inner) {}
+
+  Task<Result<void>> stream(const FileEntry& file, ByteRange range, Inlet& inlet, CancelToken cancel) override {
+    co_await reactor_.sleep(Millis(file.path == late ? 100 : 0), cancel);
+    Result<void> streamed = co_await inner_.stream(file, range, inlet, cancel);
+    co_return streamed;
+  }
+  void distrust(const FileEntry& file) override { inner_.distrust(file); }
+  void done(const FileEntry& file) override { inner_.done(file); }
+
+  std::string late;
+
+ private:
+  Reactor& reactor_;
+  Source& inner_;
+};
+
 /// A spout between a source in memory and a pipe that a thread reads.
 class Bench {
  public:
@@ -59,7 +79,7 @@ class Bench {
       REQUIRE(pool.has_value());
       HashWorkers hashers(loop.reactor, 2);
       Descriptor out(loop.reactor, ends[1], "stdout");
-      const Spout::Services services{loop.reactor, hashers, source, out, progress};
+      const Spout::Services services{loop.reactor, hashers, late_source, out, progress};
       Spout spout(services, static_cast<unsigned>(shape_.lanes), **pool, shape_.ring, framing);
       poured = loop.run(spout.pour(members, CancelToken()));
     }
@@ -70,6 +90,7 @@ class Bench {
   TestLoop loop;
   MemorySource memory;
   FaultySource source;
+  LateSource late_source{loop.reactor, source};
   Progress progress;
   std::vector<Spout::Member> members;
   std::string seen;
@@ -91,7 +112,8 @@ TEST_CASE("spout: files of every length arrive in order, whatever the lanes, the
         Bench bench(Shape{lanes, ring, seed, 1 + seed % lanes});
         std::string wanted;
         unsigned number = 0;
-        for (const Bytes size : {Bytes(0), Bytes(1), ring - 1, ring, ring + 1, 5 * ring + 3, Bytes(0), Bytes(1000)}) {
+        for (const Bytes size : {Bytes(0), Bytes(1), ring - 1, ring, ring + 1, 5 * ring + 3, Bytes(3), Bytes(0),
+                                 Bytes(2), Bytes(1000), Bytes(3)}) {
           const std::string path = "f" + std::to_string(number++);
           const std::string content = pattern(size, number);
           bench.add(path, content);
@@ -103,6 +125,26 @@ TEST_CASE("spout: files of every length arrive in order, whatever the lanes, the
         CHECK(bench.seen == wanted + ".");
       }
     }
+  }
+}
+
+TEST_CASE("spout: small files that are there first leave memory for the stripes before them") {
+  for (const std::size_t rings : {2U, 3U, 4U}) {
+    CAPTURE(rings);
+    Bench bench(Shape{7, 64, 1, rings});
+    bench.late_source.late = "large";
+    const std::string large = pattern(5 * 64);
+    bench.add("large", large);
+    std::string wanted = "<large>" + large + "</large>";
+    for (unsigned i = 0; i < 9; ++i) {
+      const std::string path = "f" + std::to_string(i);
+      bench.add(path, "abc");
+      wanted += "<" + path + ">abc</" + path + ">";
+    }
+    const Brackets brackets;
+    const Result<void> poured = bench.pour(brackets);
+    REQUIRE(poured.has_value());
+    CHECK(bench.seen == wanted + ".");
   }
 }
 
