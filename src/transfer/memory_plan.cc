@@ -24,8 +24,10 @@ constexpr double stream_speed = 28.0;  // MiB/s
 /// From a part's last byte to the store's answer: measured with scripts/bench, whose store takes 60 ms.
 constexpr double answer_seconds = 0.1;
 /// Above this the kernel treats a window as advice (http/exchange.cc): it grows once the reader is fast, and stays.
-/// Lanes that wait for a ring would fill it, each with megabytes.
+/// Lanes that wait for a ring would fill it, each with megabytes; a single fast one had 17 MiB (docs/performance.md).
 constexpr Bytes hard_window = 256 * KiB;
+/// With less room than this there is none for such a window.
+constexpr Bytes scarce_room = 32 * MiB;
 /// Of the speed that thriftier buffers would allow.
 constexpr double good_share = 0.75;
 constexpr Bytes shortest_ring = 1 * MiB;
@@ -69,9 +71,10 @@ MemoryPlan cut(unsigned lanes, unsigned rings, Bytes ring, const Buffers& buffer
 /// The plan with the most generous kernel buffers that still leaves a good number of lanes; nothing when not even
 /// one lane fits.
 std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
-  for (const Buffers& buffers : buffer_steps) {
+  for (Buffers buffers : buffer_steps) {
+    if (room < scarce_room) buffers.receive = std::min(buffers.receive, hard_window);
     const auto lanes = static_cast<unsigned>(std::min<Bytes>(room / per_pair(ring, buffers), wished));
-    const bool last = &buffers == &buffer_steps.back();
+    const bool last = buffers.send == buffer_steps.back().send;
     if (lanes == 0 || (lanes < wished && lanes < std::max(4U, wished / 4) && !last)) continue;
     MemoryPlan plan = cut(lanes, lanes, ring, buffers);
     plan.held_by_memory = lanes < wished;

@@ -38,8 +38,10 @@ def begin_and_hold(hub, store, pour, *more, at=PART + 1000):
 
     def ready():
         uploads = store.uploads()
-        return (keys <= {entry["key"] for entry in store.journal()} and len(uploads) == 1
-                and len(uploads[0]["parts"]) >= at // PART)
+        if len(uploads) != 1 or len(uploads[0]["parts"]) < at // PART or CHECKPOINT not in store.objects():
+            return False
+        # That an object is in the bucket is not yet known to a run that has not read the answer.
+        return keys <= {BASE + entry["path"] for entry in json.loads(store.body(CHECKPOINT))["files"]}
     wait_until(ready)
     return running
 

@@ -83,7 +83,7 @@ def test_a_wrong_hash_leaves_nothing(shell, bucket, prefix):
 
 def test_an_object_that_is_replaced_while_it_is_read(shell, pour, bucket, prefix):
     """The gateway honours If-Match on a GET: what comes is of the first object, or nothing more comes."""
-    key, size = prefix + "changing.bin", 64 * MIB
+    key, size = prefix + "changing.bin", 160 * MIB  # more stripes than there are lanes
     old, new = b"o" * size, b"n" * size
     bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=old)
     process = subprocess.Popen([pour.binary, "cat", f"s3://{bucket.name}/{key}", "--memory", "64Mi"],
