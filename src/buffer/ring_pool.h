@@ -27,7 +27,6 @@ class RingPool {
   Bytes cell() const { return cell_; }
   /// The memory of one ring, whole cells.
   std::span<std::byte> cells_of(std::size_t index) const { return {base_ + index * stride_, stride_}; }
-  Ring ring(std::size_t index) const { return Ring(cells_of(index), ring_bytes_, cell_); }
   /// The same memory in one piece, without what it was rounded up by.
   std::span<std::byte> storage(std::size_t index) const { return {base_ + index * stride_, ring_bytes_}; }
 

@@ -42,6 +42,18 @@ struct Buffers {
 // From generous to thrifty. The kernel charges up to twice what is asked for (socket(7), SO_RCVBUF).
 constexpr std::array<Buffers, 3> buffer_steps = {{{1 * MiB, 384 * KiB}, {512 * KiB, 256 * KiB}, {192 * KiB, 96 * KiB}}};
 
+/// The same, with windows that the kernel cannot let grow.
+std::array<Buffers, 3> hard_steps() {
+  std::array<Buffers, 3> steps = buffer_steps;
+  for (Buffers& buffers : steps) buffers.receive = std::min(buffers.receive, hard_window);
+  return steps;
+}
+
+/// Those for whole files.
+std::array<Buffers, 3> steps_for(Bytes room) {
+  return room < scarce_room ? hard_steps() : buffer_steps;
+}
+
 Bytes per_lane(const Buffers& buffers) {
   return user_space_of_download + buffers.receive;
 }
@@ -71,10 +83,10 @@ MemoryPlan cut(unsigned lanes, unsigned rings, Bytes ring, const Buffers& buffer
 /// The plan with the most generous kernel buffers that still leaves a good number of lanes; nothing when not even
 /// one lane fits.
 std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
-  for (Buffers buffers : buffer_steps) {
-    if (room < scarce_room) buffers.receive = std::min(buffers.receive, hard_window);
+  const std::array<Buffers, 3> steps = steps_for(room);
+  for (const Buffers& buffers : steps) {
     const auto lanes = static_cast<unsigned>(std::min<Bytes>(room / per_pair(ring, buffers), wished));
-    const bool last = buffers.send == buffer_steps.back().send;
+    const bool last = &buffers == &steps.back();
     if (lanes == 0 || (lanes < wished && lanes < std::max(4U, wished / 4) && !last)) continue;
     MemoryPlan plan = cut(lanes, lanes, ring, buffers);
     plan.held_by_memory = lanes < wished;
@@ -86,7 +98,7 @@ std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
 /// As many lanes as are wished for, with the longest rings and then the most generous buffers that allow it.
 std::optional<MemoryPlan> fit_all(Bytes room, unsigned wished) {
   for (const Bytes ring : rings_to_try) {
-    for (const Buffers& buffers : buffer_steps) {
+    for (const Buffers& buffers : steps_for(room)) {
       if (wished * per_pair(ring, buffers) <= room) return cut(wished, wished, ring, buffers);
     }
   }
@@ -125,8 +137,7 @@ std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring, con
 /// The same with the most generous kernel buffers that do not cost much.
 std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring) {
   std::optional<MemoryPlan> good;
-  for (Buffers buffers : buffer_steps) {
-    buffers.receive = std::min(buffers.receive, hard_window);
+  for (const Buffers& buffers : hard_steps()) {
     const std::optional<MemoryPlan> plan = fit_stripes(room, most, ring, buffers);
     if (plan && (!good || good_share * speed_of_stripes(*plan) > speed_of_stripes(*good))) good = plan;
   }

@@ -16,6 +16,13 @@ struct Woken final : Waker {
   unsigned times = 0;
 };
 
+/// A lender with so many rings' memory.
+struct Lent {
+  explicit Lent(std::size_t rings) : pool(RingPool::make(rings, 16)), lender(**pool) {}
+  Result<std::unique_ptr<RingPool>> pool;
+  RingLender lender;
+};
+
 /// A ring with its place in the line and its writer.
 struct Stripe {
   explicit Stripe(RingLender& lender) : lender_(lender), ring(lender.ring()) {
@@ -42,10 +49,8 @@ struct Stripe {
 }  // namespace
 
 TEST_CASE("ring lender: a ring has memory from its first byte until it leaves the line") {
-  const auto pool = RingPool::make(1, 16);
-  REQUIRE(pool);
-  RingLender lender(**pool);
-  Stripe stripe(lender);
+  Lent lent(1);
+  Stripe stripe(lent.lender);
   CHECK_FALSE(stripe.ring.has_memory());
   CHECK(stripe.ring.free() == 0);
   CHECK(stripe.write());
@@ -61,12 +66,10 @@ TEST_CASE("ring lender: a ring has memory from its first byte until it leaves th
 }
 
 TEST_CASE("ring lender: who comes when all is lent is woken as soon as something is given back") {
-  const auto pool = RingPool::make(2, 16);
-  REQUIRE(pool);
-  RingLender lender(**pool);
-  Stripe first(lender);
-  Stripe second(lender);
-  Stripe third(lender);
+  Lent lent(2);
+  Stripe first(lent.lender);
+  Stripe second(lent.lender);
+  Stripe third(lent.lender);
   CHECK(first.write());
   CHECK(second.write());
   CHECK_FALSE(third.write());
@@ -78,12 +81,10 @@ TEST_CASE("ring lender: who comes when all is lent is woken as soon as something
 }
 
 TEST_CASE("ring lender: nobody gets memory that those before it will need") {
-  const auto pool = RingPool::make(2, 16);
-  REQUIRE(pool);
-  RingLender lender(**pool);
-  Stripe first(lender);
-  Stripe second(lender);
-  Stripe third(lender);
+  Lent lent(2);
+  Stripe first(lent.lender);
+  Stripe second(lent.lender);
+  Stripe third(lent.lender);
   CHECK_FALSE(third.write());  // two before it are still to come
   CHECK(second.write());       // one is left for the first
   CHECK(third.writer.times == 0);
@@ -95,11 +96,9 @@ TEST_CASE("ring lender: nobody gets memory that those before it will need") {
 }
 
 TEST_CASE("ring lender: when the first of the line leaves without a byte, the next may have the last memory") {
-  const auto pool = RingPool::make(1, 16);
-  REQUIRE(pool);
-  RingLender lender(**pool);
-  Stripe first(lender);
-  Stripe second(lender);
+  Lent lent(1);
+  Stripe first(lent.lender);
+  Stripe second(lent.lender);
   CHECK_FALSE(second.write());
   first.end();
   CHECK(second.writer.times == 1);
@@ -107,11 +106,9 @@ TEST_CASE("ring lender: when the first of the line leaves without a byte, the ne
 }
 
 TEST_CASE("ring lender: what was given back last is lent next") {
-  const auto pool = RingPool::make(3, 16);
-  REQUIRE(pool);
-  RingLender lender(**pool);
-  Stripe first(lender);
-  Stripe second(lender);
+  Lent lent(3);
+  Stripe first(lent.lender);
+  Stripe second(lent.lender);
   CHECK(first.write());
   CHECK(second.write());
   const std::byte* const warm = first.ring.peek(Ring::Reader::hash, 1).data();

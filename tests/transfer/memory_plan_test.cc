@@ -135,3 +135,12 @@ TEST_CASE("memory plan: one large file gets more lanes than rings, and more of b
   }
   CHECK(lanes > 40);
 }
+
+TEST_CASE("memory plan: windows that the kernel may let grow are only given where there is room for that") {
+  CHECK(plan_memory(need_of(32 * MiB, 1, 0))->receive_window <= 256 * KiB);
+  CHECK(plan_memory(need_of(40 * MiB, 8, 0, 4))->receive_window <= 256 * KiB);
+  CHECK(plan_memory(need_of(256 * MiB, 100, 0))->receive_window > 256 * KiB);
+  MemoryNeed stripes = need_of(256 * MiB, 1, 0);
+  stripes.part_size = 8 * MiB;
+  CHECK(plan_memory(stripes)->receive_window <= 256 * KiB);
+}
