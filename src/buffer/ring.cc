@@ -76,7 +76,7 @@ bool Ring::write(ByteView bytes) {
     bytes = bytes.subspan(piece.size());
   }
   for (Condition& condition : readable_) condition.notify();
-  if (upload_waker_ != nullptr) upload_waker_->wake();
+  if (upload_waker_ != nullptr && available(Reader::upload) >= upload_wants_) upload_waker_->wake();
   return true;
 }
 

@@ -73,8 +73,9 @@ class Ring {
   Condition& readable(Reader reader) { return readable_[index(reader)]; }
   /// Woken when a writer that was told to wait should try again.
   void set_writer_waker(Waker* waker) { writer_waker_ = waker; }
-  /// Woken when bytes arrive for the upload reader.
+  /// Woken when as many bytes are there for the upload as it said that it waits for.
   void set_upload_waker(Waker* waker) { upload_waker_ = waker; }
+  void upload_waits(Bytes wanted) { upload_wants_ = wanted; }
   /// The writer found no room: wake it when a good piece is free. Readers that wait for more take what there is.
   void writer_waits();
   bool writer_waiting() const { return writer_waits_; }
@@ -102,6 +103,7 @@ class Ring {
   std::array<Condition, 3> readable_;
   Waker* writer_waker_ = nullptr;
   Waker* upload_waker_ = nullptr;
+  Bytes upload_wants_ = 0;
   bool writer_waits_ = false;
 };
 

@@ -2,18 +2,14 @@
 #include "digest/hash_workers.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 
 namespace hfpour {
-namespace {
 
-/// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9): a wait that costs it nothing.
-constexpr std::chrono::milliseconds md5_patience{2};
-
-}  // namespace
-
-HashWorkers::HashWorkers(Reactor& reactor, unsigned threads) : reactor_(reactor) {
+HashWorkers::HashWorkers(Reactor& reactor, unsigned threads, std::chrono::milliseconds patience)
+    : reactor_(reactor), patience_(patience) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -40,6 +36,15 @@ void HashWorkers::submit(Feed& feed) {
   if (news) changed_.notify_one();
 }
 
+void HashWorkers::hurry() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (locked_.md5s.empty()) return;
+    locked_.md5_since = {};
+  }
+  changed_.notify_one();
+}
+
 void HashWorkers::count_md5_streams(int more) {
   const std::lock_guard lock(mutex_);
   locked_.md5_streams += more;
@@ -50,7 +55,7 @@ bool HashWorkers::md5_is_due() const {
   if (locked_.md5s.empty()) return false;
   const std::size_t streams = static_cast<std::size_t>(std::max(locked_.md5_streams, 1));
   return locked_.closing || locked_.md5s.size() >= std::min(streams, Md5::width) ||
-         std::chrono::steady_clock::now() >= locked_.md5_since + md5_patience;
+         std::chrono::steady_clock::now() >= locked_.md5_since + patience_;
 }
 
 /// What one worker does next: some pieces for MD5 abreast, or one for a digest; nothing when all is over.
@@ -58,7 +63,7 @@ std::vector<HashWorkers::Feed*> HashWorkers::next() {
   std::unique_lock lock(mutex_);
   while (!md5_is_due() && locked_.digests.empty()) {
     if (!locked_.md5s.empty()) {
-      changed_.wait_until(lock, locked_.md5_since + md5_patience);
+      changed_.wait_until(lock, locked_.md5_since + patience_);
     } else if (locked_.closing) {
       return {};
     } else {
@@ -87,6 +92,8 @@ void HashWorkers::digest(const std::vector<Feed*>& feeds) {
 
 void HashWorkers::work() {
   pthread_setname_np(pthread_self(), "hash");  // for people who look at the threads
+  const sched_param none{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);  // never before the loop or a server that was woken
   for (std::vector<Feed*> feeds = next(); !feeds.empty(); feeds = next()) {
     digest(feeds);
     reactor_.post([feeds] {

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <charconv>
@@ -19,10 +20,11 @@ constexpr Bytes most_header_bytes = 256 * KiB;  ///< honest ones stay below 10 K
 // A stream this slow would hold a lane for hours; another edge may do better (contract hub §9: 1 kB/s for 30 s).
 constexpr std::chrono::seconds slow_window{30};
 constexpr Bytes slowest_body = 1000;  ///< per second
-constexpr long answer_buffer = 16 * 1024;
+constexpr long one_record = 16 * 1024;
 }  // namespace
 
-Exchange::Exchange(Client& client, Request request) : client_(client), request_(std::move(request)) {
+Exchange::Exchange(Client& client, Request request)
+    : client_(client), request_(std::move(request)), tls_(request_.url.starts_with("https:")) {
 }
 
 Exchange::~Exchange() {
@@ -100,9 +102,11 @@ void Exchange::prepare_connection() {
   if (leg.direct) curl_easy_setopt(easy_, CURLOPT_PROXY, "");
   curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, leg.user_agent.c_str());
-  // The answer to an upload is short.
-  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, outlet_ != nullptr ? answer_buffer : leg.buffer_bytes);
+  // The answer to an upload is short, and TLS gives out one record at a time.
+  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, outlet_ != nullptr || tls_ ? one_record : leg.buffer_bytes);
   curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, leg.buffer_bytes);
+  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, &Exchange::tls_callback);
+  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, this);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &Exchange::socket_callback);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
 }
@@ -199,8 +203,19 @@ void Exchange::on_done(CURLcode code) {
   ended_.notify();
 }
 
+void Exchange::on_socket(int socket) {
+  socket_ = socket;
+  if (header_bytes_ > 0) look_again();
+}
+
+/// Behind what came there may be more in memory, which TLS has read ahead and the kernel does not know of.
+void Exchange::look_again() {
+  if (tls_) client_.reactor().look_again(socket_, true);
+}
+
 void Exchange::on_header(std::string_view line) {
   moved();
+  look_again();
   header_bytes_ += line.size();
   if (line.starts_with("HTTP/")) {
     response_ = Response();
@@ -217,6 +232,7 @@ void Exchange::on_header(std::string_view line) {
 
 std::size_t Exchange::on_body(ByteView bytes) {
   moved();
+  look_again();
   received_since_look_ += bytes.size();
   if (!accepted_) accepted_ = inlet_ != nullptr && accept_(response_);
   if (*accepted_) {
@@ -224,6 +240,7 @@ std::size_t Exchange::on_body(ByteView bytes) {
       case Inlet::Take::all: received_ += bytes.size(); return bytes.size();
       case Inlet::Take::wait:
         receive_paused_ = true;
+        client_.reactor().look_again(socket_, false);
         streamed_since_look_ = false;
         return CURL_WRITEFUNC_PAUSE;
       case Inlet::Take::refused:
@@ -285,6 +302,16 @@ std::size_t Exchange::read_callback(char* data, std::size_t size, std::size_t co
 int Exchange::seek_callback(void* self, curl_off_t offset, int origin) {
   if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
   return static_cast<Exchange*>(self)->on_rewind();
+}
+
+// OpenSSL would ask the kernel twice for each record of 16 KiB. What it has read ahead, `look_again` fetches.
+CURLcode Exchange::tls_callback(CURL*, void* context, void* self) {
+  const Exchange& exchange = *static_cast<Exchange*>(self);
+  if (!exchange.tls_) return CURLE_OK;  // a proxy's, whose connections other exchanges may share
+  auto* const tls = static_cast<SSL_CTX*>(context);
+  SSL_CTX_set_read_ahead(tls, 1);
+  SSL_CTX_set_default_read_buffer_len(tls, static_cast<std::size_t>(exchange.client_.leg().buffer_bytes));
+  return CURLE_OK;
 }
 
 // A cgroup is charged for socket buffers, and one socket may grow to 6 MiB or more by itself. SO_RCVBUF is cut to

@@ -52,8 +52,10 @@ class Exchange final : public Completion, public Waker {
   void finish(Error error);
   void go_on();
   void on_done(CURLcode code) override;
+  void on_socket(int socket) override;
   void on_header(std::string_view line);
   std::size_t on_body(ByteView bytes);
+  void look_again();
   std::size_t on_send(std::span<std::byte> buffer);
   int on_rewind();
   void moved() { last_move_ = client_.reactor().clock().now(); }
@@ -64,6 +66,7 @@ class Exchange final : public Completion, public Waker {
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t read_callback(char* data, std::size_t size, std::size_t count, void* self);
   static int seek_callback(void* self, curl_off_t offset, int origin);
+  static CURLcode tls_callback(CURL* easy, void* context, void* self);
   static int socket_callback(void* self, curl_socket_t socket, curlsocktype purpose);
 
   Client& client_;
@@ -88,6 +91,8 @@ class Exchange final : public Completion, public Waker {
   Bytes received_ = 0;
   Bytes sent_ = 0;
   bool streamed_since_look_ = false;  ///< the body was flowing, unpaused, since the last look
+  int socket_ = -1;                   ///< where the answer comes from, as far as known
+  bool tls_;
   std::optional<Reactor::TimerId> watchdog_;
   Condition ended_;
 };

@@ -65,6 +65,11 @@ void Reactor::post(std::function<void()> call) {
   if (asleep) eventfd_write(wake_, 1);
 }
 
+void Reactor::look_again(int socket, bool wanted) {
+  std::erase(to_look_at_again_, socket);
+  if (wanted) to_look_at_again_.push_back(socket);
+}
+
 void Reactor::watch(int fd, std::function<void()> readable) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -76,6 +81,7 @@ void Reactor::watch(int fd, std::function<void()> readable) {
 void Reactor::turn() {
   run_calls();
   ready_.drain();
+  look_at_sockets_again();
   look_at_sockets();
   collect_finished();
   run_timers();
@@ -116,7 +122,7 @@ void Reactor::collect_finished() {
 
 /// Not at all when there is something to do.
 Millis Reactor::time_to_wait() {
-  if (!ready_.empty() || !soon_.empty()) return Millis(0);
+  if (!ready_.empty() || !soon_.empty() || !to_look_at_again_.empty()) return Millis(0);
   SteadyTime next = clock_.now() + longest_wait;
   if (!timers_.empty()) next = std::min(next, timers_.begin()->first);
   if (curl_due_) next = std::min(next, *curl_due_);
@@ -147,6 +153,10 @@ void Reactor::look_at_sockets() {
   curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
+void Reactor::look_at_sockets_again() {
+  for (const int socket : std::exchange(to_look_at_again_, {})) act(socket, EPOLLIN);
+}
+
 void Reactor::act(int fd, std::uint32_t events) {
   for (const Watched& watched : watched_) {
     if (watched.fd == fd) return watched.readable();
@@ -160,11 +170,16 @@ void Reactor::act(int fd, std::uint32_t events) {
 }
 
 /// libcurl says what it wants to hear of a socket.
-int Reactor::socket_callback(CURL*, curl_socket_t socket, int what, void* self, void* known) {
+int Reactor::socket_callback(CURL* easy, curl_socket_t socket, int what, void* self, void* known) {
   Reactor& reactor = *static_cast<Reactor*>(self);
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(reactor.epoll_, EPOLL_CTL_DEL, socket, nullptr);
     return 0;
+  }
+  if ((what & CURL_POLL_IN) != 0) {
+    Completion* completion = nullptr;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &completion);
+    completion->on_socket(socket);
   }
   epoll_event event{};
   if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;

@@ -17,11 +17,14 @@
 
 namespace hfpour {
 
-/// Told when its easy handle has finished.
+/// Told of its easy handle.
 class Completion {
  public:
   virtual ~Completion() = default;
+  /// It has finished.
   virtual void on_done(CURLcode code) = 0;
+  /// It reads from `socket` from now on.
+  virtual void on_socket(int socket) = 0;
 };
 
 /// The loop: one libcurl multi handle whose sockets are watched with epoll, timers, the ready queue, a mailbox for
@@ -49,6 +52,9 @@ class Reactor {
   /// Hands a prepared easy handle to the multi; `completion` is called once, unless `remove` comes first.
   void add(CURL* easy, Completion& completion);
   void remove(CURL* easy);
+
+  /// Whether libcurl is to look at a socket once more in the next turn, as if it were readable.
+  void look_again(int socket, bool wanted);
 
   /// Calls `call` on the loop in its next turn. Any thread.
   void post(std::function<void()> call);
@@ -103,6 +109,7 @@ class Reactor {
   void look_at_sockets();
   Millis time_to_wait();
   void act(int fd, std::uint32_t events);
+  void look_at_sockets_again();
   static int socket_callback(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
   static int timer_callback(CURLM* multi, long milliseconds, void* self);
 
@@ -115,6 +122,7 @@ class Reactor {
   std::multimap<SteadyTime, std::function<void()>> timers_;
   std::vector<std::function<void()>> soon_;
   std::vector<Watched> watched_;
+  std::vector<int> to_look_at_again_;
   SteadyTime::duration waited_{};
 
   std::mutex mutex_;

@@ -16,8 +16,9 @@ namespace hfpour {
 namespace {
 constexpr unsigned most_data_errors = 3;
 constexpr Bytes hash_bite = usual_cell;  ///< lent to a hash worker at a time; small against the ring
+constexpr Bytes upload_bite =
+    64 * KiB;  ///< what an upload that has caught up waits for, as much as libcurl takes at a time
 }  // namespace
-
 /// Puts chunks into the ring and takes the XXH3 of each part as it comes in.
 class Pass::PartInlet final : public Inlet {
  public:
@@ -27,6 +28,7 @@ class Pass::PartInlet final : public Inlet {
     if (bytes.size() > pass_.range_.end - at_ || pass_.inlet_error_) return Take::refused;
     if (!pass_.lane_.ring.write(bytes)) {
       pass_.lane_.ring.writer_waits();
+      pass_.services_.hashers.hurry();
       return Take::wait;
     }
     pass_.services_.progress.received_bytes += bytes.size();
@@ -60,8 +62,12 @@ class Pass::PartOutlet final : public Outlet {
 
   Give give(std::span<std::byte> buffer) override {
     Ring& ring = pass_.lane_.ring;
+    const Bytes wanted = std::min({upload_bite, left(), std::max<Bytes>(ring.capacity() / 4, 1)});
+    if (ring.available(Ring::Reader::upload) < wanted) {
+      ring.upload_waits(wanted);
+      return Give{Give::Kind::wait};
+    }
     const ByteView bytes = ring.peek(Ring::Reader::upload, std::min<Bytes>(buffer.size(), left()));
-    if (bytes.empty()) return Give{Give::Kind::wait};
     std::memcpy(buffer.data(), bytes.data(), bytes.size());
     xxh3_.update(ByteView(buffer).first(bytes.size()));
     pass_over(bytes.size());

@@ -177,6 +177,17 @@ TEST_CASE("ring: the upload is woken by bytes, and only by bytes") {
   CHECK(waker.woken == 1);
 }
 
+TEST_CASE("ring: an upload that waits for so many bytes is woken by no fewer") {
+  RingBench bench(8);
+  CountingWaker waker;
+  bench.ring.set_upload_waker(&waker);
+  bench.ring.upload_waits(4);
+  CHECK(bench.write("abc"));
+  CHECK(waker.woken == 0);
+  CHECK(bench.write("d"));
+  CHECK(waker.woken == 1);
+}
+
 TEST_CASE("ring: a random walk gives each reader the bytes in order") {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);

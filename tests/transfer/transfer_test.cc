@@ -44,6 +44,31 @@ class SpoilingSink final : public ForwardingSink {
   std::span<std::byte> storage_;
 };
 
+/// Asks for as much as libcurl does, and notes how much it got each time.
+class GreedySink final : public ForwardingSink {
+ public:
+  explicit GreedySink(Sink& inner) : ForwardingSink(inner) {}
+  Task<Result<PartReceipt>> put_part(const FileEntry&, const std::string&, unsigned, Outlet& bytes,
+                                     CancelToken cancel) override {
+    Bell bell;
+    bytes.set_waker(&bell);
+    std::string body;
+    std::string buffer(64 * KiB, '\0');
+    while (body.size() < bytes.length()) {
+      const Outlet::Give give = bytes.give(std::as_writable_bytes(std::span(buffer)));
+      if (give.kind == Outlet::Give::Kind::wait) {
+        co_await bell.rung.wait(cancel);
+        continue;
+      }
+      gives.push_back(give.count);
+      body.append(buffer, 0, give.count);
+    }
+    bytes.set_waker(nullptr);
+    co_return PartReceipt{1, to_hex(md5_of(body))};
+  }
+  std::vector<Bytes> gives;
+};
+
 }  // namespace
 
 TEST_CASE("transfer: memory that gives out other bytes than were put in is caught without any MD5") {
@@ -64,6 +89,24 @@ TEST_CASE("transfer: memory that gives out other bytes than were put in is caugh
   CHECK(stored.error().sentence.find("other bytes than were put in") != std::string::npos);
   CHECK(bench.tidy());
   CHECK(bench.memory_sink.objects.empty());
+}
+
+TEST_CASE("transfer: an upload that has caught up waits for a good bite, or for the rest of its part") {
+  PourBench bench;
+  bench.memory_source.longest_chunk = 1'000;
+  const FileEntry& file = bench.add("large", pattern(200 * KiB));
+  const auto pool = RingPool::make(1, 1 * MiB);
+  REQUIRE(pool);
+  RingLender rings(**pool);
+  Lane lane(rings);
+  lane.enter();
+  GreedySink sink(bench.sink);
+  Services services{bench.loop.reactor, bench.hashers, bench.source, sink, bench.records,          bench.observer,
+                    bench.progress,     bench.random,  bench.pace,   true, bench.services.patience};
+  Transfer transfer(services, file, PartPlan{file.size, file.size});
+  CHECK(bench.loop.run(transfer.pour(ByteRange{0, file.size}, lane, CancelToken())).has_value());
+  CHECK(sink.gives == std::vector<Bytes>{64 * KiB, 64 * KiB, 64 * KiB, 8 * KiB});
+  bench.loop.run(transfer.abandon());
 }
 
 TEST_CASE("transfer: both readers have passed all bytes at the end") {
