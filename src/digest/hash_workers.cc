@@ -93,7 +93,7 @@ void HashWorkers::digest(const std::vector<Feed*>& feeds) {
 void HashWorkers::work() {
   pthread_setname_np(pthread_self(), "hash");  // for people who look at the threads
   const sched_param none{};
-  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);  // never before the loop or a server that was woken
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);  // never in the way of a loop that was woken
   for (std::vector<Feed*> feeds = next(); !feeds.empty(); feeds = next()) {
     digest(feeds);
     reactor_.post([feeds] {
