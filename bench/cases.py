@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from stores import Ceph, Sink, make_certificates
 from watch import machine_ticks, measure
 
 EDGE_STORE_MS = 60
+EDGE_LANES = (8, 16, 32, 64)
 GB = 10**9
 TITLES = {"a": "loopback at full speed, http", "b": "loopback at full speed, TLS on both legs",
           "c": "the edge profile, many files", "d": "the edge profile, one file", "e": "many small files, loopback at full speed, http",
@@ -52,9 +54,9 @@ def at_full_speed(sizes, tls=False):
 
 
 def at_the_edge(_sizes):
-    return [peers.hfpour(), peers.hfpour("--lanes 8", "quarter"), peers.hfpour("--lanes 32 --memory 64Mi"),
-            peers.hfpour("--lanes 64 --memory 128Mi"), peers.rclone_copy(pours="eighth"), peers.rclone_copy(32),
-            peers.aws(1, "few"), peers.pipe(32)]
+    return [peers.hfpour(), peers.hfpour("--lanes 8", "quarter"), peers.hfpour("--lanes 16", "half"),
+            peers.hfpour("--lanes 32 --memory 64Mi"), peers.hfpour("--lanes 64 --memory 128Mi"), peers.rclone_copy(pours="eighth"),
+            peers.rclone_copy(32), peers.aws(1, "few"), peers.pipe(32)]
 
 
 def one_large_file(_sizes):
@@ -82,7 +84,7 @@ def random_files(sizes, letter, folder):
 def edge_files(sizes, _letter, folder):
     count = sizes.edge_files
     whole = content.sparse_model("bench/edge", folder / "all", count, sizes.edge_mib * MIB)
-    parts = {"quarter": max(1, count // 4), "eighth": max(1, count // 8), "few": min(2, count)}
+    parts = {"half": max(1, count // 2), "quarter": max(1, count // 4), "eighth": max(1, count // 8), "few": min(2, count)}
     return {"all": whole} | {name: content.part_of(whole, f"bench/edge-{name}", folder / name, files) for name, files in parts.items()}
 
 
@@ -169,8 +171,8 @@ def prepared(letter, sizes, binary, sink):
         facts = {"models": {name: model.title() for name, model in models.items()}}
         if edge:
             facts["stream"] = hub.one_stream(models["all"], 224 * MIB)
-        if letter == "b":
-            facts["gcm_s_per_gb"] = gcm_seconds_per_gb()
+        if letter == "c":
+            facts["streams_mib_s"] = {str(lanes): hub.many_streams(models["all"], lanes) for lanes in EDGE_LANES}
         facts["busy_before"] = busy_of_others()
         yield Bench(letter, models, hub, store, binary, tls[0] if tls else None, base), facts
 
@@ -178,9 +180,11 @@ def prepared(letter, sizes, binary, sink):
 def run_case(letter, sizes, binary, sink, rounds):
     """All rounds of a case: each begins with another tool. Gives what results.json keeps of it."""
     every = WHO[letter](sizes)
-    rows = []
+    rows, ciphers = [], []
     with prepared(letter, sizes, binary, sink) as (bench, facts):
         for number in range(rounds):
+            if letter == "b":
+                ciphers.append(gcm_seconds_per_gb())
             first = number * len(every) // rounds
             for peer in every[first:] + every[:first]:
                 row = bench.run(peer) | {"round": number + 1}
@@ -189,6 +193,8 @@ def run_case(letter, sizes, binary, sink, rounds):
                 say(f"{letter}, round {number + 1}: {peer.name}: {row['wall']:.2f} s, {mib_s:.0f} MiB/s, CPU {row['cpu'] / row['bytes'] * GB:.2f} "
                     f"s/GB, peak {row['peak'] / MIB:.0f} MiB, load {row['load']:.1f}"
                     + (f", FAILED ({row['exit']}): {row['said'][-400:]}" if row["exit"] != 0 else ""))
+    if ciphers:
+        facts["gcm_s_per_gb"] = statistics.median(ciphers)
     tools = [{"name": peer.name, "command": peer.shown(), "verified": peer.verified, "pours": facts["models"][peer.pours]} for peer in every]
     return {"title": TITLES[letter], "rounds": rounds, "sizes": dataclasses.asdict(sizes), "facts": facts,
             "tools": tools, "rows": rows}

@@ -150,6 +150,15 @@ location @bytes {{ {files} limit_rate {EDGE_MIB_S}m; sendfile_max_chunk 512k; }}
         part = self.time_of(f"{self.cdn}/{model.id}/{path}", begin, min(size - begin, 8 << 20))
         return {"first_byte_s": whole[0], "mib_s": whole[1], "range_first_byte_s": part[0], "range_mib_s": part[1]}
 
+    def many_streams(self, model, count):
+        """MiB/s of so many curls side by side, each with a whole file of its own, into /dev/null."""
+        files = list(model.files.items())[:count]
+        begun = time.monotonic()
+        curls = [subprocess.Popen(["curl", "-sSf", "--noproxy", "*", "-o", "/dev/null", f"{self.cdn}/{model.id}/{path}"])
+                 for path, _ in files]
+        assert not any([curl.wait() for curl in curls]), "a curl failed"
+        return sum(size for _, (size, _) in files) / (1 << 20) / (time.monotonic() - begun)
+
     @staticmethod
     def time_of(url, begin, length):
         said = subprocess.run(["curl", "-sSf", "--noproxy", "*", "-r", f"{begin}-{begin + length - 1}", "-o", "/dev/null", "-w",

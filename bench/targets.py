@@ -43,12 +43,23 @@ def held(case, tool):
     return None if None in peaks else max(peaks) / MIB
 
 
+def full_core(case, tool):
+    """What a run says of cores that were full."""
+    thread, machine = median(case, tool, "busiest_thread"), median(case, tool, "machine_busy")
+    if thread is None:
+        return ""
+    others = case["facts"]["busy_before"]
+    ours = machine if others < QUIET else 0.0
+    said = f"busiest thread {thread:.0%} of a core, the machine with the servers {machine:.0%}, {others:.0%} before"
+    return f"{CORE_FULL}: {said}" if max(thread, ours) >= FULL else said
+
+
 def full_speed(case):
     rclone = min(("rclone copyurl", "rclone copy"), key=lambda tool: median(case, tool, "wall") or 1e9)
     high = most(case, "hfpour --lanes 4", "high_water")
     total = held(case, "hfpour --lanes 4")
     yield Verdict("a", "wall time, hfpour : rclone", ratio(case, "hfpour", rclone, "wall"), 0.5, note=f"`{rclone}`, the faster of its two ways")
-    yield Verdict("a", "wall time, hfpour : `curl \\| curl`", ratio(case, "hfpour", PIPE, "wall"), 1.15)
+    yield Verdict("a", "wall time, hfpour : `curl \\| curl`", ratio(case, "hfpour", PIPE, "wall"), 1.15, note=f"of the pipe: {full_core(case, PIPE)}")
     yield Verdict("a", "CPU, hfpour with SHA-256 alone : `curl \\| curl`", ratio(case, "hfpour --upload-check none", PIPE, "cpu"), 1.4,
                   note="`--upload-check none`")
     yield Verdict("a", "CPU, hfpour with SHA-256 and MD5 : `curl \\| curl`", ratio(case, "hfpour", PIPE, "cpu"), 2.4)
@@ -67,17 +78,6 @@ def encrypted(case, plain):
                   note=note)
 
 
-def full_core(case, tool):
-    """What a run says of cores that were full."""
-    thread, machine = median(case, tool, "busiest_thread"), median(case, tool, "machine_busy")
-    if thread is None:
-        return ""
-    others = case["facts"]["busy_before"]
-    ours = machine if others < QUIET else 0.0
-    said = f"busiest thread {thread:.0%} of a core, the machine with the servers {machine:.0%}, {others:.0%} before"
-    return f"{CORE_FULL}: {said}" if max(thread, ours) >= FULL else said
-
-
 class OnEdge(Verdict):
     """A speed that is asked for only until a core is full."""
 
@@ -88,10 +88,13 @@ class OnEdge(Verdict):
 
 def edge(case):
     stream = case["facts"]["stream"]["mib_s"]
-    for tool, lanes in (("hfpour --lanes 8", 8), ("hfpour --lanes 32 --memory 64Mi", 32), ("hfpour --lanes 64 --memory 128Mi", 64),
+    bare = case["facts"].get("streams_mib_s", {})
+    for tool, lanes in (("hfpour --lanes 8", 8), ("hfpour --lanes 16", 16), ("hfpour --lanes 32 --memory 64Mi", 32), ("hfpour --lanes 64 --memory 128Mi", 64),
                         ("hfpour", 32)):
         speed = median(case, tool, "speed")
         note = full_core(case, tool)
+        if str(lanes) in bare:
+            note += f"; {lanes} curls into /dev/null {bare[str(lanes)] / (lanes * stream):.2f}"
         yield OnEdge("c", f"speed, `{tool}` : {lanes} lanes x one stream", speed and speed / (lanes * stream), 0.92, at_most=False, note=note)
     yield Verdict("c", "memory, 32 lanes", held(case, "hfpour --lanes 32 --memory 64Mi"), 64, unit=" MiB")
     yield Verdict("c", "memory, 64 lanes", held(case, "hfpour --lanes 64 --memory 128Mi"), 128, unit=" MiB")
