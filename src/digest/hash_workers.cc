@@ -7,9 +7,14 @@
 #include <algorithm>
 
 namespace hfpour {
+namespace {
 
-HashWorkers::HashWorkers(Reactor& reactor, unsigned threads, std::chrono::milliseconds patience)
-    : reactor_(reactor), patience_(patience) {
+/// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9); even the shortest ring holds three more.
+constexpr std::chrono::milliseconds md5_patience{10};
+
+}  // namespace
+
+HashWorkers::HashWorkers(Reactor& reactor, unsigned threads) : reactor_(reactor) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -36,15 +41,6 @@ void HashWorkers::submit(Feed& feed) {
   if (news) changed_.notify_one();
 }
 
-void HashWorkers::hurry() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (locked_.md5s.empty()) return;
-    locked_.md5_since = {};
-  }
-  changed_.notify_one();
-}
-
 void HashWorkers::count_md5_streams(int more) {
   const std::lock_guard lock(mutex_);
   locked_.md5_streams += more;
@@ -55,7 +51,7 @@ bool HashWorkers::md5_is_due() const {
   if (locked_.md5s.empty()) return false;
   const std::size_t streams = static_cast<std::size_t>(std::max(locked_.md5_streams, 1));
   return locked_.closing || locked_.md5s.size() >= std::min(streams, Md5::width) ||
-         std::chrono::steady_clock::now() >= locked_.md5_since + patience_;
+         std::chrono::steady_clock::now() >= locked_.md5_since + md5_patience;
 }
 
 /// What one worker does next: some pieces for MD5 abreast, or one for a digest; nothing when all is over.
@@ -63,7 +59,7 @@ std::vector<HashWorkers::Feed*> HashWorkers::next() {
   std::unique_lock lock(mutex_);
   while (!md5_is_due() && locked_.digests.empty()) {
     if (!locked_.md5s.empty()) {
-      changed_.wait_until(lock, locked_.md5_since + patience_);
+      changed_.wait_until(lock, locked_.md5_since + md5_patience);
     } else if (locked_.closing) {
       return {};
     } else {

@@ -21,11 +21,7 @@ namespace hfpour {
 /// abreast. Create and await on the loop thread; destroy when nothing is under way.
 class HashWorkers {
  public:
-  /// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9).
-  static constexpr std::chrono::milliseconds usual_patience{10};
-
-  /// A piece for MD5 waits for others at most `patience`.
-  HashWorkers(Reactor& reactor, unsigned threads, std::chrono::milliseconds patience = usual_patience);
+  HashWorkers(Reactor& reactor, unsigned threads);
   HashWorkers(const HashWorkers&) = delete;
   HashWorkers& operator=(const HashWorkers&) = delete;
   ~HashWorkers();
@@ -66,8 +62,6 @@ class HashWorkers {
 
   Feed feed(ByteView bytes, Digest& digest) { return Feed(*this, bytes, digest); }
   Feed feed(ByteView bytes, Md5& md5) { return Feed(*this, bytes, md5); }
-  /// What waits for company waits no longer: a stream has no more room.
-  void hurry();
 
  private:
   void submit(Feed& feed);
@@ -78,7 +72,6 @@ class HashWorkers {
   static void digest(const std::vector<Feed*>& feeds);
 
   Reactor& reactor_;
-  std::chrono::milliseconds patience_;
   std::mutex mutex_;
   std::condition_variable changed_;
   struct {

@@ -28,7 +28,6 @@ class Pass::PartInlet final : public Inlet {
     if (bytes.size() > pass_.range_.end - at_ || pass_.inlet_error_) return Take::refused;
     if (!pass_.lane_.ring.write(bytes)) {
       pass_.lane_.ring.writer_waits();
-      pass_.services_.hashers.hurry();
       return Take::wait;
     }
     pass_.services_.progress.received_bytes += bytes.size();

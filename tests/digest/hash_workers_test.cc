@@ -42,35 +42,7 @@ Task<std::thread::id> feed_nothing(HashWorkers& workers, Digest& digest, Md5& md
   co_return std::this_thread::get_id();
 }
 
-Task<Result<void>> be_in_a_hurry(HashWorkers& workers) {
-  workers.hurry();
-  co_return Result<void>();
-}
-
-/// Feeds one of two streams, whose piece would wait for the other's.
-Task<Result<void>> feed_one_in_a_hurry(HashWorkers& workers, ReadyQueue& queue, std::string_view data, Md5& md5) {
-  const HashWorkers::Md5Stream first(workers);
-  const HashWorkers::Md5Stream second(workers);
-  TaskGroup group(queue, CancelToken());
-  group.spawn(feed_all(workers, data, data.size(), md5));
-  group.spawn(be_in_a_hurry(workers));
-  Result<void> joined = co_await group.join();
-  co_return joined;
-}
-
 }  // namespace
-
-TEST_CASE("hash workers: a piece that waits for others goes at once when somebody is in a hurry") {
-  TestLoop loop;
-  constexpr std::chrono::seconds patience{30};
-  HashWorkers workers(loop.reactor, 1, patience);
-  const std::string data = pattern(4'000);
-  Md5 md5;
-  const auto begun = std::chrono::steady_clock::now();
-  CHECK(loop.run(feed_one_in_a_hurry(workers, loop.reactor.ready(), data, md5)).has_value());
-  CHECK(std::chrono::steady_clock::now() - begun < patience);
-  CHECK(std::ranges::equal(md5.finish(), md5_of(data)));
-}
 
 TEST_CASE("hash workers: one after another, bytes are fed in order") {
   TestLoop loop;
