@@ -61,6 +61,9 @@ def facts_of(letter, case):
                      f"{stream['range_first_byte_s'] * 1000:.0f} ms and {stream['range_mib_s']:.1f} MiB/s.")
     if "gcm_s_per_gb" in case["facts"]:
         lines.append(f"AES-256-GCM takes {case['facts']['gcm_s_per_gb']:.3f} CPU s/GB here (`openssl speed`, 16 KiB records), once for each leg.")
+    stolen = [row["stolen"] for row in case["rows"] if "stolen" in row]
+    if stolen:
+        lines.append(f"The host took {min(stolen):.0%} to {max(stolen):.0%} of the cores' time for others while the tools ran.")
     failed = sum(row["exit"] != 0 for row in case["rows"])
     if failed:
         lines.append(f"{failed} of {len(case['rows'])} runs failed and are left out.")

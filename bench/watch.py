@@ -146,10 +146,17 @@ def machine_ticks():
     return sum(numbers) - numbers[3] - numbers[4], sum(numbers)
 
 
+def stolen_ticks():
+    """What the host gave to others, of the time of the machine's cores."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return int(file.readline().split()[8])
+
+
 def measure(command, environment):
     """What a shell command took, as a dictionary; `exit` is not 0 and `said` its last words when it failed."""
     with tempfile.TemporaryFile() as stderr:
         busy, every = machine_ticks()
+        stolen = stolen_ticks()
         begun = time.monotonic()
         process = subprocess.Popen(["bash", "-c", command], env=environment, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=stderr)
@@ -165,6 +172,7 @@ def measure(command, environment):
         sampler.over.set()
         sampler.join()
         busy_after, every_after = machine_ticks()
+        stolen = stolen_ticks() - stolen
         stderr.seek(0)
         said = stderr.read().decode("utf-8", "replace")[-2000:]
     peak = max(sampler.samples, key=lambda sample: sample[1] + sample[2], default=(0, 0, 0))
@@ -173,5 +181,5 @@ def measure(command, environment):
             "resident": max((sample[1] for sample in sampler.samples), default=0), "high_water": sampler.high_water,
             "early": sampler.middle(0.2, 0.4), "late": sampler.middle(0.8, 1.0), "samples": len(sampler.samples),
             "busiest_thread": sampler.busiest_thread(),
-            "machine_busy": (busy_after - busy) / max(1, every_after - every), "exit": process.returncode,
+            "stolen": stolen / max(1, every_after - every), "machine_busy": (busy_after - busy) / max(1, every_after - every), "exit": process.returncode,
             "said": said if process.returncode != 0 else ""}
