@@ -179,7 +179,7 @@ int Reactor::socket_callback(CURL* easy, curl_socket_t socket, int what, void* s
   if ((what & CURL_POLL_IN) != 0) {
     Completion* completion = nullptr;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &completion);
-    completion->on_socket(socket);
+    if (completion != nullptr) completion->on_socket(socket);  // null: a handle of libcurl's own
   }
   epoll_event event{};
   if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;

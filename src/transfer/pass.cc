@@ -19,6 +19,7 @@ constexpr Bytes hash_bite = usual_cell;  ///< lent to a hash worker at a time; s
 /// What an upload that has caught up waits for: as much as libcurl takes at a time.
 constexpr Bytes upload_bite = 64 * KiB;
 }  // namespace
+
 /// Puts chunks into the ring and takes the XXH3 of each part as it comes in.
 class Pass::PartInlet final : public Inlet {
  public:
