@@ -45,7 +45,7 @@ class Reactor {
   template <class T>
   T run(Task<T> task) {
     task.start(ready_);
-    while (!task.done()) turn();
+    for (catch_up(); !task.done(); catch_up()) turn();  // what ends a task must not be followed by a wait
     return task.take();
   }
 
@@ -103,6 +103,7 @@ class Reactor {
   };
 
   void turn();
+  void catch_up();
   void run_calls();
   void run_timers();
   void collect_finished();

@@ -142,6 +142,19 @@ TEST_CASE("reactor: a call posted by another thread wakes a waiting loop") {
   CHECK(clock.now() - begun < std::chrono::seconds(10));
 }
 
+TEST_CASE("reactor: a task that ends with a posted call ends there, and waits for nothing more") {
+  SystemClock clock;
+  Reactor reactor(clock);
+  Condition changed;
+  bool there = false;
+  reactor.post([&] {
+    there = true;
+    changed.notify();
+  });
+  reactor.run(wait_for(changed, there));
+  CHECK(reactor.waited() == SteadyTime::duration::zero());
+}
+
 TEST_CASE("reactor: calls posted by many threads all come, each thread's in order") {
   TestLoop loop;
   Condition changed;
