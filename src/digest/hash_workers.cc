@@ -7,14 +7,9 @@
 #include <algorithm>
 
 namespace hfpour {
-namespace {
 
-/// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9); even the shortest ring holds three more.
-constexpr std::chrono::milliseconds md5_patience{10};
-
-}  // namespace
-
-HashWorkers::HashWorkers(Reactor& reactor, unsigned threads) : reactor_(reactor) {
+HashWorkers::HashWorkers(Reactor& reactor, unsigned threads, Millis md5_patience)
+    : reactor_(reactor), md5_patience_(md5_patience) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -51,7 +46,7 @@ bool HashWorkers::md5_is_due() const {
   if (locked_.md5s.empty()) return false;
   const std::size_t streams = static_cast<std::size_t>(std::max(locked_.md5_streams, 1));
   return locked_.closing || locked_.md5s.size() >= std::min(streams, Md5::width) ||
-         std::chrono::steady_clock::now() >= locked_.md5_since + md5_patience;
+         std::chrono::steady_clock::now() >= locked_.md5_since + md5_patience_;
 }
 
 /// What one worker does next: some pieces for MD5 abreast, or one for a digest; nothing when all is over.
@@ -59,7 +54,7 @@ std::vector<HashWorkers::Feed*> HashWorkers::next() {
   std::unique_lock lock(mutex_);
   while (!md5_is_due() && locked_.digests.empty()) {
     if (!locked_.md5s.empty()) {
-      changed_.wait_until(lock, locked_.md5_since + md5_patience);
+      changed_.wait_until(lock, locked_.md5_since + md5_patience_);
     } else if (locked_.closing) {
       return {};
     } else {

@@ -21,7 +21,11 @@ namespace hfpour {
 /// abreast. Create and await on the loop thread; destroy when nothing is under way.
 class HashWorkers {
  public:
-  HashWorkers(Reactor& reactor, unsigned threads);
+  /// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9); even the shortest ring holds three more.
+  static constexpr Millis usual_patience{10};
+
+  /// `md5_patience`: how long a piece for MD5 waits for those of other streams.
+  HashWorkers(Reactor& reactor, unsigned threads, Millis md5_patience = usual_patience);
   HashWorkers(const HashWorkers&) = delete;
   HashWorkers& operator=(const HashWorkers&) = delete;
   ~HashWorkers();
@@ -72,6 +76,7 @@ class HashWorkers {
   static void digest(const std::vector<Feed*>& feeds);
 
   Reactor& reactor_;
+  const Millis md5_patience_;
   std::mutex mutex_;
   std::condition_variable changed_;
   struct {

@@ -21,6 +21,33 @@ constexpr Bytes most_header_bytes = 256 * KiB;  ///< honest ones stay below 10 K
 constexpr std::chrono::seconds slow_window{30};
 constexpr Bytes slowest_body = 1000;  ///< per second
 constexpr long one_record = 16 * 1024;
+
+/// Where a connection's TLS keeps what its socket is for `record_callback`; libcurl's own BIO does not tell.
+int place_of_socket() {
+  static const int place = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return place;
+}
+void keep_socket(SSL* tls, int socket) {
+  // One more, since null is nothing.
+  SSL_set_ex_data(tls, place_of_socket(), reinterpret_cast<void*>(static_cast<std::intptr_t>(socket) + 1));
+}
+std::optional<int> kept_socket(const SSL* tls) {
+  const auto kept = reinterpret_cast<std::intptr_t>(SSL_get_ex_data(tls, place_of_socket()));
+  return kept == 0 ? std::nullopt : std::optional(static_cast<int>(kept - 1));
+}
+
+/// Behind each record there may be another in memory, which has been read ahead and the kernel does not know of.
+/// libcurl takes one at a time, and tells nobody of one that has no byte of a header or a body, such as the length of a
+/// chunk.
+void record_callback(int sent, int, int type, const void*, std::size_t, SSL* tls, void* self) {
+  if (sent != 0 || type != SSL3_RT_HEADER) return;
+  Reactor& reactor = *static_cast<Reactor*>(self);
+  if (const std::optional<int> socket = kept_socket(tls)) {
+    reactor.look_again(*socket);
+  } else {
+    reactor.look_again_at_all();
+  }
+}
 }  // namespace
 
 Exchange::Exchange(Client& client, Request request)
@@ -205,19 +232,22 @@ void Exchange::on_done(CURLcode code) {
 
 void Exchange::on_socket(int socket) {
   socket_ = socket;
-  if (header_bytes_ > 0) look_again();
+  if (!tls_) return;
+  tell_tls();
+  client_.reactor().look_again(socket);  // a pause may be over, during which nobody asked what TLS has read ahead
 }
 
-/// Behind what came there may be more in memory, which TLS has read ahead and the kernel does not know of.
-void Exchange::look_again() {
-  if (tls_) client_.reactor().look_again(socket_, true);
+void Exchange::tell_tls() {
+  const curl_tlssessioninfo* session = nullptr;
+  curl_easy_getinfo(easy_, CURLINFO_TLS_SSL_PTR, &session);
+  if (session != nullptr && session->internals != nullptr) keep_socket(static_cast<SSL*>(session->internals), socket_);
 }
 
 void Exchange::on_header(std::string_view line) {
   moved();
-  look_again();
   header_bytes_ += line.size();
   if (line.starts_with("HTTP/")) {
+    if (tls_) tell_tls();
     response_ = Response();
     const std::size_t space = line.find(' ');
     if (space != std::string_view::npos) {
@@ -232,7 +262,6 @@ void Exchange::on_header(std::string_view line) {
 
 std::size_t Exchange::on_body(ByteView bytes) {
   moved();
-  look_again();
   received_since_look_ += bytes.size();
   if (!accepted_) accepted_ = inlet_ != nullptr && accept_(response_);
   if (*accepted_) {
@@ -240,7 +269,6 @@ std::size_t Exchange::on_body(ByteView bytes) {
       case Inlet::Take::all: received_ += bytes.size(); return bytes.size();
       case Inlet::Take::wait:
         receive_paused_ = true;
-        client_.reactor().look_again(socket_, false);
         streamed_since_look_ = false;
         return CURL_WRITEFUNC_PAUSE;
       case Inlet::Take::refused:
@@ -304,13 +332,15 @@ int Exchange::seek_callback(void* self, curl_off_t offset, int origin) {
   return static_cast<Exchange*>(self)->on_rewind();
 }
 
-// OpenSSL would ask the kernel twice for each record of 16 KiB. What it has read ahead, `look_again` fetches.
+// OpenSSL would ask the kernel twice for each record of 16 KiB.
 CURLcode Exchange::tls_callback(CURL*, void* context, void* self) {
   const Exchange& exchange = *static_cast<Exchange*>(self);
   if (!exchange.tls_) return CURLE_OK;  // a proxy's, whose connections other exchanges may share
   auto* const tls = static_cast<SSL_CTX*>(context);
   SSL_CTX_set_read_ahead(tls, 1);
   SSL_CTX_set_default_read_buffer_len(tls, static_cast<std::size_t>(exchange.client_.leg().buffer_bytes));
+  SSL_CTX_set_msg_callback(tls, &record_callback);
+  SSL_CTX_set_msg_callback_arg(tls, &exchange.client_.reactor());  // which outlives all connections
   return CURLE_OK;
 }
 

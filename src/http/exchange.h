@@ -55,7 +55,7 @@ class Exchange final : public Completion, public Waker {
   void on_socket(int socket) override;
   void on_header(std::string_view line);
   std::size_t on_body(ByteView bytes);
-  void look_again();
+  void tell_tls();
   std::size_t on_send(std::span<std::byte> buffer);
   int on_rewind();
   void moved() { last_move_ = client_.reactor().clock().now(); }

@@ -65,9 +65,12 @@ void Reactor::post(std::function<void()> call) {
   if (asleep) eventfd_write(wake_, 1);
 }
 
-void Reactor::look_again(int socket, bool wanted) {
-  std::erase(to_look_at_again_, socket);
-  if (wanted) to_look_at_again_.push_back(socket);
+void Reactor::look_again(int socket) {
+  if (reading_.contains(socket)) to_look_at_again_.insert(socket);
+}
+
+void Reactor::look_again_at_all() {
+  to_look_at_again_ = reading_;
 }
 
 void Reactor::watch(int fd, std::function<void()> readable) {
@@ -175,11 +178,16 @@ void Reactor::act(int fd, std::uint32_t events) {
 /// libcurl says what it wants to hear of a socket.
 int Reactor::socket_callback(CURL* easy, curl_socket_t socket, int what, void* self, void* known) {
   Reactor& reactor = *static_cast<Reactor*>(self);
+  if ((what & CURL_POLL_IN) == 0) {
+    reactor.reading_.erase(socket);
+    reactor.to_look_at_again_.erase(socket);
+  }
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(reactor.epoll_, EPOLL_CTL_DEL, socket, nullptr);
     return 0;
   }
   if ((what & CURL_POLL_IN) != 0) {
+    reactor.reading_.insert(socket);
     Completion* completion = nullptr;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &completion);
     if (completion != nullptr) completion->on_socket(socket);  // null: a handle of libcurl's own

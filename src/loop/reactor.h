@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/clock.h"
@@ -53,8 +54,11 @@ class Reactor {
   void add(CURL* easy, Completion& completion);
   void remove(CURL* easy);
 
-  /// Whether libcurl is to look at a socket once more in the next turn, as if it were readable.
-  void look_again(int socket, bool wanted);
+  /// Lets libcurl look at a socket once more in the next turn, as if it were readable, unless it does not read from it
+  /// then.
+  void look_again(int socket);
+  /// The same for all sockets that libcurl reads from.
+  void look_again_at_all();
 
   /// Calls `call` on the loop in its next turn. Any thread.
   void post(std::function<void()> call);
@@ -123,7 +127,8 @@ class Reactor {
   std::multimap<SteadyTime, std::function<void()>> timers_;
   std::vector<std::function<void()>> soon_;
   std::vector<Watched> watched_;
-  std::vector<int> to_look_at_again_;
+  std::set<int> reading_;           ///< sockets that libcurl wants to read from
+  std::set<int> to_look_at_again_;  ///< some of them
   SteadyTime::duration waited_{};
 
   std::mutex mutex_;

@@ -32,9 +32,15 @@ class Pace {
     unsigned most = 0;   ///< at most so many; the same as `begin`: only who asks to slow down changes it
   };
 
-  /// `observer` and `progress`, which tells of bytes and of answers that ask to slow down, outlive it.
+  /// `observer` and `progress`, which tells of bytes and of answers that ask to slow down, outlive it. What such
+  /// answers said before the lanes began is not about them.
   Pace(Lanes lanes, Observer& observer, Progress& progress)
-      : observer_(observer), progress_(progress), most_(lanes.most), wanted_(lanes.begin), allowed_(lanes.begin) {}
+      : observer_(observer),
+        progress_(progress),
+        most_(lanes.most),
+        wanted_(lanes.begin),
+        allowed_(lanes.begin),
+        seen_(progress.throttled) {}
 
   /// Lanes with a number below this one, from 0, may begin with something; never 0.
   unsigned allowed() const { return allowed_; }
@@ -69,7 +75,7 @@ class Pace {
   unsigned uploads_ = 0;
   Condition changed_;
 
-  std::uint64_t seen_ = 0;  ///< of `progress_.throttled`
+  std::uint64_t seen_;  ///< of `progress_.throttled`
   SteadyTime throttled_at_{};
 
   std::optional<Trial> trial_;

@@ -86,6 +86,18 @@ TEST_CASE("pace: halved by each wave of refusals, down to one lane, and back whe
   CHECK(bench.observer.remarks.size() == 5);  // four times slower, once back at full speed
 }
 
+TEST_CASE("pace: who asked to slow down before the lanes began did not mean them") {
+  PaceBench bench;
+  Progress earlier;
+  earlier.throttled = 3;
+  Pace pace({16, 16}, bench.observer, earlier);
+  pace.look(Pulse{.now = bench.now, .busy = 16});
+  CHECK(pace.allowed() == 16);
+  ++earlier.throttled;
+  pace.look(Pulse{.now = bench.now + Millis(200), .busy = 16});
+  CHECK(pace.allowed() == 8);
+}
+
 TEST_CASE("pace: uploads under way follow the lanes") {
   PaceBench bench;
   TestLoop loop;
