@@ -7,6 +7,13 @@
 #include <algorithm>
 
 namespace hfpour {
+namespace {
+
+/// A wait in vain holds one stream up; company that is not waited for costs a core up to eight times as much.
+constexpr unsigned shortest_interval = 16;
+constexpr unsigned longest_interval = 256;
+
+}  // namespace
 
 HashWorkers::HashWorkers(Reactor& reactor, unsigned threads, Millis md5_patience)
     : reactor_(reactor), md5_patience_(md5_patience) {
@@ -41,12 +48,32 @@ void HashWorkers::count_md5_streams(int more) {
   locked_.md5_streams += more;
 }
 
-/// All streams that could go abreast are here, or the first has waited long enough. Under `mutex_`.
+/// Pieces of all streams, unless some have had none for a while: their rings are full, or their source is slow. Under
+/// `mutex_`.
+std::size_t HashWorkers::worth_waiting_for() const {
+  const std::size_t streams = static_cast<std::size_t>(std::max(locked_.md5_streams, 1));
+  return std::min({streams, locked_.company, Md5::width});
+}
+
+/// Those that are worth waiting for are here, or the first has waited long enough. Under `mutex_`.
 bool HashWorkers::md5_is_due() const {
   if (locked_.md5s.empty()) return false;
-  const std::size_t streams = static_cast<std::size_t>(std::max(locked_.md5_streams, 1));
-  return locked_.closing || locked_.md5s.size() >= std::min(streams, Md5::width) ||
+  return locked_.closing || locked_.md5s.size() >= worth_waiting_for() ||
          std::chrono::steady_clock::now() >= locked_.md5_since + md5_patience_;
+}
+
+/// One less is waited for after each wait in vain, one more after some groups that were complete in time, and after
+/// the more of them the more often that was in vain. Under `mutex_`.
+void HashWorkers::learn_from(std::size_t taken) {
+  if (taken < worth_waiting_for()) {
+    locked_.company = worth_waiting_for() - 1;
+    locked_.interval = std::clamp(locked_.interval * 4, shortest_interval, longest_interval);
+    locked_.in_time = 0;
+  } else if (locked_.company < Md5::width && ++locked_.in_time >= locked_.interval) {
+    ++locked_.company;
+    locked_.interval = std::max(locked_.interval / 2, shortest_interval);
+    locked_.in_time = 0;
+  }
 }
 
 /// What one worker does next: some pieces for MD5 abreast, or one for a digest; nothing when all is over.
@@ -67,7 +94,10 @@ std::vector<HashWorkers::Feed*> HashWorkers::next() {
   const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), abreast ? Md5::width : 1));
   std::vector<Feed*> feeds(queue.begin(), queue.begin() + count);
   queue.erase(queue.begin(), queue.begin() + count);
-  if (abreast) locked_.md5_since = std::chrono::steady_clock::now();
+  if (abreast) {
+    learn_from(feeds.size());
+    locked_.md5_since = std::chrono::steady_clock::now();
+  }
   return feeds;
 }
 

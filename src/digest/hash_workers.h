@@ -24,7 +24,7 @@ class HashWorkers {
   /// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9); even the shortest ring holds three more.
   static constexpr Millis usual_patience{10};
 
-  /// `md5_patience`: how long a piece for MD5 waits for those of other streams.
+  /// `md5_patience`: how long a piece for MD5 waits for those of other streams, at most for as many as came lately.
   HashWorkers(Reactor& reactor, unsigned threads, Millis md5_patience = usual_patience);
   HashWorkers(const HashWorkers&) = delete;
   HashWorkers& operator=(const HashWorkers&) = delete;
@@ -72,6 +72,8 @@ class HashWorkers {
   void work();
   std::vector<Feed*> next();
   bool md5_is_due() const;
+  std::size_t worth_waiting_for() const;
+  void learn_from(std::size_t taken);
   void count_md5_streams(int more);
   static void digest(const std::vector<Feed*>& feeds);
 
@@ -84,6 +86,9 @@ class HashWorkers {
     std::deque<Feed*> md5s;
     std::chrono::steady_clock::time_point md5_since;  ///< when the first of `md5s` came
     int md5_streams = 0;
+    std::size_t company = Md5::width;  ///< so many pieces lately came in time to go abreast
+    unsigned interval = 0;             ///< groups in time before one more piece is waited for
+    unsigned in_time = 0;              ///< of these, so many have been
     bool closing = false;
   } locked_;  ///< only under `mutex_`
   std::vector<std::jthread> threads_;

@@ -72,6 +72,20 @@ TEST_CASE("hash workers: many digests side by side do not disturb each other, no
   }
 }
 
+TEST_CASE("hash workers: an MD5 whose company does not come soon goes on without it") {
+  TestLoop loop;
+  HashWorkers workers(loop.reactor, 2, Millis(50));
+  const HashWorkers::Md5Stream one(workers);
+  const HashWorkers::Md5Stream other(workers);  // has nothing to feed: its ring is full, or its source is slow
+  const std::string data = pattern(1'000);
+  Md5 md5;
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(loop.run(feed_all(workers, data, 1, md5)).has_value());
+  // A thousand waits would be 50 s.
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));
+  CHECK(std::ranges::equal(md5.finish(), md5_of(data)));
+}
+
 TEST_CASE("hash workers: nothing to feed is done at once") {
   TestLoop loop;
   HashWorkers workers(loop.reactor, 1);
