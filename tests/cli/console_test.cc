@@ -9,8 +9,11 @@
 #include <sstream>
 #include <string>
 
+#include "support/has.h"
+
 using namespace hfpour;
 using namespace hfpour::cli;
+using hfpour::testing::has;
 using std::chrono::milliseconds;
 
 namespace {
@@ -84,10 +87,6 @@ std::size_t count(const std::string& text, const std::string& piece) {
   std::size_t times = 0;
   for (std::size_t at = text.find(piece); at != std::string::npos; at = text.find(piece, at + 1)) ++times;
   return times;
-}
-
-bool has(const std::string& text, const std::string& piece) {
-  return count(text, piece) > 0;
 }
 
 Outcome poured() {

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "cli/options_table.h"
+#include "support/has.h"
 
 using namespace hfpour;
 using namespace hfpour::cli;
+using hfpour::testing::has;
 
 namespace {
 
@@ -57,10 +59,6 @@ std::string refused(const Words& words, const Values& values) {
   CHECK(sentence.find("do-not-print-me") == std::string::npos);
   CHECK_FALSE(sentence.ends_with("."));
   return sentence;
-}
-
-bool has(const std::string& text, const std::string& piece) {
-  return text.find(piece) != std::string::npos;
 }
 
 }  // namespace

@@ -14,14 +14,14 @@ bool allowed(const char* pattern, const char* path) {
   return Selection(Texts{pattern}, {}).keeps(path);
 }
 
-struct Case {
+struct PatternCase {
   const char* pattern;
   const char* path;
   bool kept;
 };
 
-void check_all(const std::vector<Case>& cases) {
-  for (const Case& one : cases) {
+void check_all(const std::vector<PatternCase>& cases) {
+  for (const PatternCase& one : cases) {
     CAPTURE(one.pattern);
     CAPTURE(one.path);
     CHECK(allowed(one.pattern, one.path) == one.kept);

@@ -13,7 +13,7 @@ using namespace hfpour::testing;
 
 namespace {
 
-const std::string commit(40, 'c');
+const std::string revision(40, 'c');
 
 Record record_of(const std::string& path, Bytes size, HashKind kind = HashKind::sha256) {
   Record record;
@@ -24,10 +24,10 @@ Record record_of(const std::string& path, Bytes size, HashKind kind = HashKind::
   return record;
 }
 
-Manifest manifest_of(std::vector<std::string> paths) {
+Manifest manifest_with(std::vector<std::string> paths) {
   Manifest manifest;
   manifest.identity = Identity{"owner/name", "model", "main", "all"};
-  manifest.commit = commit;
+  manifest.commit = revision;
   manifest.complete = true;
   std::ranges::sort(paths);
   for (const std::string& path : paths) manifest.files.push_back(record_of(path, path.size() * 1000));
@@ -65,8 +65,8 @@ void forget_peak() {
 }  // namespace
 
 TEST_CASE("manifest: what was written is read again, odd names and all") {
-  Manifest manifest = manifest_of({"a b/ä ö+ü.json", "quote\".bin", "back\\slash", "tab\tnew\nline", "\x7f", "雪.gguf",
-                                   "%41", "</script>", "{}[],:", std::string(1000, 'n')});
+  Manifest manifest = manifest_with({"a b/ä ö+ü.json", "quote\".bin", "back\\slash", "tab\tnew\nline", "\x7f",
+                                     "雪.gguf", "%41", "</script>", "{}[],:", std::string(1000, 'n')});
   manifest.files[0].file.hash = hash_of(HashKind::git_blob, "x");
   manifest.files[1].stored.xxh3.clear();
   manifest.files[2].file.size = 0;
@@ -75,7 +75,7 @@ TEST_CASE("manifest: what was written is read again, odd names and all") {
   const auto read = read_manifest(write_manifest(manifest));
   REQUIRE(read);
   CHECK(read->identity == manifest.identity);
-  CHECK(read->commit == commit);
+  CHECK(read->commit == revision);
   CHECK(read->complete);
   REQUIRE(read->files.size() == manifest.files.size());
   for (const Record& record : manifest.files) {
@@ -93,7 +93,7 @@ TEST_CASE("manifest: what was written is read again, odd names and all") {
 }
 
 TEST_CASE("manifest: an unfinished one and one of no files survive too") {
-  Manifest manifest = manifest_of({});
+  Manifest manifest = manifest_with({});
   manifest.complete = false;
   const auto read = read_manifest(write_manifest(manifest));
   REQUIRE(read);
@@ -102,7 +102,7 @@ TEST_CASE("manifest: an unfinished one and one of no files survive too") {
 }
 
 TEST_CASE("manifest: records in any order are found") {
-  Manifest manifest = manifest_of({"a", "b", "c"});
+  Manifest manifest = manifest_with({"a", "b", "c"});
   std::ranges::reverse(manifest.files);
   const auto read = read_manifest(write_manifest(manifest));
   REQUIRE(read);
@@ -110,7 +110,7 @@ TEST_CASE("manifest: records in any order are found") {
 }
 
 TEST_CASE("manifest: a text that was cut anywhere is refused") {
-  const std::string text = write_manifest(manifest_of({"a", "b c"}));
+  const std::string text = write_manifest(manifest_with({"a", "b c"}));
   const std::size_t end = text.find_last_of('}');
   for (std::size_t length = 0; length <= end; ++length) {
     CAPTURE(length);
@@ -119,7 +119,7 @@ TEST_CASE("manifest: a text that was cut anywhere is refused") {
 }
 
 TEST_CASE("manifest: a damaged byte never brings a half-read manifest") {
-  const Manifest manifest = manifest_of({"a", "b c"});
+  const Manifest manifest = manifest_with({"a", "b c"});
   const std::string text = write_manifest(manifest);
   for (std::size_t i = 0; i < text.size(); ++i) {
     for (const char with : {'"', '}', ']', ',', '\0', '\xff', '0'}) {
@@ -134,7 +134,7 @@ TEST_CASE("manifest: a damaged byte never brings a half-read manifest") {
 }
 
 TEST_CASE("manifest: what is not one, or of another schema, is refused in a sentence") {
-  const std::string good = write_manifest(manifest_of({"a", "b"}));
+  const std::string good = write_manifest(manifest_with({"a", "b"}));
   REQUIRE(read_manifest(good).has_value());
   const std::string bad[] = {
       "",
@@ -154,7 +154,7 @@ TEST_CASE("manifest: what is not one, or of another schema, is refused in a sent
       with(good, "\"revision\": \"main\",", ""),
       with(good, "\"selection\": \"all\",", ""),
       with(good, "\"complete\": true,", ""),
-      with(good, commit, "short"),
+      with(good, revision, "short"),
       with(good, "\"files\"", "\"others\""),
       with(good, "\"complete\": true", "\"complete\": true, \"complete\": true"),
       with(good, "\"size\": 1000", "\"size\": -1"),
@@ -186,12 +186,12 @@ TEST_CASE("manifest: what is not one, or of another schema, is refused in a sent
 }
 
 TEST_CASE("manifest: fields of a later version that say nothing new to this one are skipped") {
-  const std::string good = write_manifest(manifest_of({"a"}));
+  const std::string good = write_manifest(manifest_with({"a"}));
   CHECK(read_manifest(with(good, "\"type\"", "\"note\": \"x\", \"count\": 7, \"flag\": false, \"type\"")).has_value());
 }
 
 TEST_CASE("manifest: 100,000 files cost megabytes, not hundreds of them") {
-  Manifest manifest = manifest_of({});
+  Manifest manifest = manifest_with({});
   const Record facts = record_of("any", 1);
   for (unsigned i = 0; i < 100'000; ++i) {
     const std::string number = std::to_string(1'000'000 + i);
@@ -214,7 +214,7 @@ namespace {
 
 /// Notes of two files on their way, as a checkpoint has them.
 Manifest checkpoint_of_two() {
-  Manifest manifest = manifest_of({"done.bin"});
+  Manifest manifest = manifest_with({"done.bin"});
   manifest.complete = false;
   for (const std::string path : {"a \"b\".bin", "z"}) {
     UnfinishedFile one;

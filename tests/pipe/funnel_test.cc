@@ -15,7 +15,7 @@ using namespace hfpour::testing;
 
 namespace {
 
-struct Shape {
+struct FunnelShape {
   Bytes first_part = 20;
   Bytes most_part = 40;
   Bytes budget = 100;
@@ -25,9 +25,9 @@ struct Shape {
 };
 
 /// A funnel between a pipe that a thread writes and a bucket in memory.
-class Bench {
+class FunnelBench {
  public:
-  explicit Bench(Shape shape) : sink(loop.reactor, shape.seed), random(shape.seed) {
+  explicit FunnelBench(FunnelShape shape) : sink(loop.reactor, shape.seed), random(shape.seed) {
     wishes.plan.first_part = shape.first_part;
     wishes.plan.most_part = shape.most_part;
     wishes.plan.budget = shape.budget;
@@ -80,9 +80,9 @@ TEST_CASE("funnel: a stream of every length arrives, by one request or in parts"
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
       CAPTURE(size);
       CAPTURE(seed);
-      Shape shape;
+      FunnelShape shape;
       shape.seed = seed;
-      Bench bench(shape);
+      FunnelBench bench(shape);
       bench.wishes.verify = true;
       const std::string content = pattern(size);
       const Result<Funnel::Stored> stored = bench.pour(content);
@@ -99,17 +99,17 @@ TEST_CASE("funnel: a stream of every length arrives, by one request or in parts"
 }
 
 TEST_CASE("funnel: one upload at a time is enough") {
-  Shape shape;
+  FunnelShape shape;
   shape.uploads = 1;
   shape.budget = 40;
-  Bench bench(shape);
+  FunnelBench bench(shape);
   const std::string content = pattern(1001);
   REQUIRE(bench.pour(content).has_value());
   CHECK(bench.sink.objects.at("key") == content);
 }
 
 TEST_CASE("funnel: parts double after each five hundred, within the budget") {
-  Bench bench(Shape{});
+  FunnelBench bench(FunnelShape{});
   bench.sink.answer_delay = Millis(0);
   const std::string content = pattern(500 * 20 + 3 * 40 + 7);
   const Result<Funnel::Stored> stored = bench.pour(content);
@@ -119,11 +119,11 @@ TEST_CASE("funnel: parts double after each five hundred, within the budget") {
 }
 
 TEST_CASE("funnel: a stream that ends with the last part there may be arrives, one byte more does not") {
-  Shape shape;
+  FunnelShape shape;
   shape.max_parts = 5;
-  Bench fits(shape);
+  FunnelBench fits(shape);
   REQUIRE(fits.pour(pattern(100)).has_value());
-  Bench bench(shape);
+  FunnelBench bench(shape);
   const Result<Funnel::Stored> stored = bench.pour(pattern(101));
   REQUIRE_FALSE(stored.has_value());
   CHECK(stored.error().kind == Kind::quota);
@@ -135,13 +135,13 @@ TEST_CASE("funnel: a stream that ends with the last part there may be arrives, o
 TEST_CASE("funnel: neither a wrong hash nor a wrong size becomes visible") {
   for (const Bytes size : {0U, 5U, 20U, 300U}) {
     CAPTURE(size);
-    Bench bench(Shape{});
+    FunnelBench bench(FunnelShape{});
     bench.wishes.verify = true;
     bench.wrong_hash = true;
     CHECK(bench.pour(pattern(size)).error().kind == Kind::integrity);
     for (const Bytes expected : {size + 1, size - 1, size + 1000}) {
       if (size == 0 && expected > 1000) continue;
-      Bench other(Shape{});
+      FunnelBench other(FunnelShape{});
       other.wishes.expected_size = expected;
       CHECK(other.pour(pattern(size)).error().kind == Kind::integrity);
       CHECK(other.sink.objects.empty());
@@ -156,7 +156,7 @@ TEST_CASE("funnel: a part that failed is sent again from memory") {
   for (const FaultySink::When when : {FaultySink::When::before, FaultySink::When::midway, FaultySink::When::after}) {
     for (const unsigned number : {1U, 2U, 7U, 50U}) {
       CAPTURE(number);
-      Bench bench(Shape{});
+      FunnelBench bench(FunnelShape{});
       bench.wishes.verify = true;
       FaultySink faulty(bench.sink);
       faulty.part_faults = {FaultySink::PartFault{number, 3, when}};
@@ -171,18 +171,18 @@ TEST_CASE("funnel: a part that failed is sent again from memory") {
 }
 
 TEST_CASE("funnel: an ETag that is not the MD5 is another failure of the part, three of them are final") {
-  Bench bench(Shape{});
+  FunnelBench bench(FunnelShape{});
   FaultySink faulty(bench.sink);
   faulty.wrong_etags = 2;
   const std::string content = pattern(500);
   REQUIRE(bench.pour_into(faulty, content).has_value());
   CHECK(bench.sink.objects.at("key") == content);
-  Bench other(Shape{});
+  FunnelBench other(FunnelShape{});
   FaultySink hopeless(other.sink);
   hopeless.wrong_etags = 1000;
   CHECK(other.pour_into(hopeless, content).error().kind == Kind::protocol);
   CHECK(other.sink.uploads.empty());
-  Bench encrypting(Shape{});
+  FunnelBench encrypting(FunnelShape{});
   FaultySink odd(encrypting.sink);
   odd.wrong_etags = 0;
   encrypting.wishes.check_md5 = false;
@@ -208,7 +208,7 @@ TEST_CASE("funnel: trouble that lasts drops the upload") {
       {[](FaultySink& sink) { sink.complete_failures = 1; }, Kind::expired},
   };
   for (const Trouble& trouble : troubles) {
-    Bench bench(Shape{});
+    FunnelBench bench(FunnelShape{});
     FaultySink faulty(bench.sink);
     trouble.make(faulty);
     const Result<Funnel::Stored> stored = bench.pour_into(faulty, pattern(2000));
@@ -222,7 +222,7 @@ TEST_CASE("funnel: trouble that lasts drops the upload") {
 TEST_CASE("funnel: cancelled at any moment, nothing is left but an object that was already complete") {
   for (unsigned moment = 1; moment <= 40; ++moment) {
     CAPTURE(moment);
-    Bench bench(Shape{});
+    FunnelBench bench(FunnelShape{});
     FaultySink faulty(bench.sink);
     unsigned seen = 0;
     faulty.on_event = [&bench, &seen, moment](const char*) {

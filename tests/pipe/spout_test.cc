@@ -25,7 +25,7 @@ class Brackets final : public Framing {
   std::string end() const override { return "."; }
 };
 
-struct Shape {
+struct SpoutShape {
   std::size_t lanes = 3;
   Bytes ring = 64;
   std::uint64_t seed = 1;
@@ -53,9 +53,9 @@ class LateSource final : public Source {
 };
 
 /// A spout between a source in memory and a pipe that a thread reads.
-class Bench {
+class SpoutBench {
  public:
-  explicit Bench(Shape shape) : memory(loop.reactor, shape.seed), source(memory), shape_(shape) {}
+  explicit SpoutBench(SpoutShape shape) : memory(loop.reactor, shape.seed), source(memory), shape_(shape) {}
 
   void add(const std::string& path, const std::string& content) {
     memory.add(path, content);
@@ -96,7 +96,7 @@ class Bench {
   std::string seen;
 
  private:
-  Shape shape_;
+  SpoutShape shape_;
   std::vector<std::unique_ptr<FileEntry>> entries_;
 };
 
@@ -109,7 +109,7 @@ TEST_CASE("spout: files of every length arrive in order, whatever the lanes, the
         CAPTURE(lanes);
         CAPTURE(ring);
         CAPTURE(seed);
-        Bench bench(Shape{lanes, ring, seed, 1 + seed % lanes});
+        SpoutBench bench(SpoutShape{lanes, ring, seed, 1 + seed % lanes});
         std::string wanted;
         unsigned number = 0;
         for (const Bytes size : {Bytes(0), Bytes(1), ring - 1, ring, ring + 1, 5 * ring + 3, Bytes(3), Bytes(0),
@@ -131,7 +131,7 @@ TEST_CASE("spout: files of every length arrive in order, whatever the lanes, the
 TEST_CASE("spout: small files that are there first leave memory for the stripes before them") {
   for (const std::size_t rings : {2U, 3U, 4U}) {
     CAPTURE(rings);
-    Bench bench(Shape{7, 64, 1, rings});
+    SpoutBench bench(SpoutShape{7, 64, 1, rings});
     bench.late_source.late = "large";
     const std::string large = pattern(5 * 64);
     bench.add("large", large);
@@ -152,7 +152,7 @@ TEST_CASE("spout: a file with a wrong byte never gets its end, and what follows 
   for (const Bytes offset : {Bytes(0), Bytes(150), Bytes(299)}) {
     for (const std::size_t lanes : {1U, 4U}) {
       CAPTURE(offset);
-      Bench bench(Shape{lanes, 64, 3});
+      SpoutBench bench(SpoutShape{lanes, 64, 3});
       const std::string content = pattern(300);
       bench.add("good", "abc");
       bench.add("bad", content);
@@ -170,7 +170,7 @@ TEST_CASE("spout: a file with a wrong byte never gets its end, and what follows 
 }
 
 TEST_CASE("spout: of a range nothing is verified, and exactly the range is fetched") {
-  Bench bench(Shape{2, 64, 5});
+  SpoutBench bench(SpoutShape{2, 64, 5});
   const std::string content = pattern(1000);
   bench.add("f", content);
   bench.members[0].range = ByteRange{100, 501};
@@ -185,7 +185,7 @@ TEST_CASE("spout: of a range nothing is verified, and exactly the range is fetch
 }
 
 TEST_CASE("spout: the end of a source's patience ends the stream") {
-  Bench bench(Shape{3, 64, 6});
+  SpoutBench bench(SpoutShape{3, 64, 6});
   bench.add("a", pattern(500));
   bench.add("b", pattern(500));
   bench.source.breaking = FaultySource::Break{"b", 250, Error(Kind::forbidden, "gated")};
@@ -197,7 +197,7 @@ TEST_CASE("spout: the end of a source's patience ends the stream") {
 }
 
 TEST_CASE("spout: lanes fetch side by side, and no more than they hold") {
-  Bench bench(Shape{4, 64, 7});
+  SpoutBench bench(SpoutShape{4, 64, 7});
   bench.add("f", pattern(5000));
   const Framing plain;
   REQUIRE(bench.pour(plain).has_value());

@@ -5,9 +5,12 @@
 
 #include <chrono>
 
+#include "support/has.h"
+
 using namespace hfpour;
 using namespace hfpour::s3;
 using namespace std::chrono_literals;
+using hfpour::testing::has;
 
 namespace {
 
@@ -24,10 +27,6 @@ constexpr WallTime now{std::chrono::seconds(784111777)};
 constexpr const char* date_now = "Sun, 06 Nov 1994 08:49:37 GMT";
 constexpr const char* date_five_minutes_on = "Sun, 06 Nov 1994 08:54:37 GMT";
 constexpr const char* date_three_minutes_back = "Sun, 06 Nov 1994 08:46:37 GMT";
-
-bool has(std::string_view text, std::string_view piece) {
-  return text.find(piece) != std::string_view::npos;
-}
 
 }  // namespace
 

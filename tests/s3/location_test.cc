@@ -3,8 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include "support/has.h"
+
 using namespace hfpour;
 using namespace hfpour::s3;
+using hfpour::testing::has;
 
 namespace {
 
@@ -12,10 +15,6 @@ Endpoint endpoint(std::string_view url) {
   const Result<Endpoint> parsed = parse_endpoint(url);
   REQUIRE(parsed.has_value());
   return *parsed;
-}
-
-bool has(std::string_view text, std::string_view piece) {
-  return text.find(piece) != std::string_view::npos;
 }
 
 }  // namespace
