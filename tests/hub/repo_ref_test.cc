@@ -119,17 +119,17 @@ TEST_CASE("revision: git's rules hold") {
 TEST_CASE("repo ref: paths of requests are encoded once and in the right places") {
   const RepoRef model = *parse_repo_ref("hf://me/repo@refs/pr/3");
   const RepoRef dataset = *parse_repo_ref("hf://datasets/me/data");
-  const std::string commit(40, 'a');
+  const std::string at(40, 'a');
   CHECK(api_path(model) == "/api/models/me/repo");
   CHECK(api_path(dataset) == "/api/datasets/me/data");
   CHECK(info_path(model) == "/api/models/me/repo/revision/refs%2Fpr%2F3");
   CHECK(info_path(dataset) == "/api/datasets/me/data");
-  CHECK(tree_path(model, commit) == "/api/models/me/repo/tree/" + commit + "?recursive=true&expand=false");
-  CHECK(resolve_path(model, commit, "sub/a [1]+\xc3\xa4#?%.json") ==
-        "/me/repo/resolve/" + commit + "/sub/a%20%5B1%5D%2B%C3%A4%23%3F%25.json");
-  CHECK(resolve_path(dataset, commit, "x") == "/datasets/me/data/resolve/" + commit + "/x");
+  CHECK(tree_path(model, at) == "/api/models/me/repo/tree/" + at + "?recursive=true&expand=false");
+  CHECK(resolve_path(model, at, "sub/a [1]+\xc3\xa4#?%.json") ==
+        "/me/repo/resolve/" + at + "/sub/a%20%5B1%5D%2B%C3%A4%23%3F%25.json");
+  CHECK(resolve_path(dataset, at, "x") == "/datasets/me/data/resolve/" + at + "/x");
   CHECK(to_string(dataset) == "datasets/me/data@main");
-  CHECK(is_commit(commit));
+  CHECK(is_commit(at));
   CHECK_FALSE(is_commit(std::string(40, 'A')));
   CHECK_FALSE(is_commit("main"));
 }
