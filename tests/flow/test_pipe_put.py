@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 import time
 
 import pytest
@@ -203,7 +204,10 @@ def test_a_long_stream_says_how_far_it_is(store, pipe, options, line):
     process = pipe.start("put", "-", URI, *options)
     begun = time.monotonic()
     process.stdin.write(BIG[:2 * PART + 5])
-    first = next(said for said in process.stderr if lines_of_progress(said))
+    late = threading.Timer(30, process.kill)
+    late.start()
+    first = next((said for said in process.stderr if lines_of_progress(said)), b"")
+    late.cancel()
     assert line in first and 10 < time.monotonic() - begun < 20, first
     stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stdout) == (0, URI.encode() + b"\n")

@@ -5,6 +5,7 @@
 
 namespace hfpour::testing {
 
+/// Whether `piece` stands anywhere in `text`.
 inline bool has(std::string_view text, std::string_view piece) {
   return text.find(piece) != std::string_view::npos;
 }
