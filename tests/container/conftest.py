@@ -5,6 +5,7 @@
 Nothing is skipped: what cannot be built or run has failed.
 """
 
+import concurrent.futures
 import os
 import pathlib
 import signal
@@ -49,10 +50,31 @@ def machine():
         yield made
 
 
+# What is built, by the fixture that asks for it: architecture (this machine's), tag, and how.
+BUILDS = {"image": ("", "ci", RELEASE, "buildah"), "again": ("", "again", ("--no-cache", *RELEASE), "podman"),
+          "arm64": ("arm64", "arm64", (), "buildah")}
+
+
 @pytest.fixture(scope="session")
-def image(machine):
-    """The image for this machine; in a new storage that means: built from nothing."""
-    machine.build(machine.native, "ci", *RELEASE)
+def builds(machine, request):
+    """The images that the chosen tests want, each from nothing, all ended: the builder's words, or its failure.
+
+    Side by side: half of a build (packages, the last files) has work for one core only. Nothing that is measured goes on
+    beside.
+    """
+    wanted = {name for test in request.session.items for name in test.fixturenames} & set(BUILDS)
+    with concurrent.futures.ThreadPoolExecutor(len(BUILDS)) as pool:
+        return {name: pool.submit(build_one, machine, *BUILDS[name]) for name in wanted}
+
+
+def build_one(machine, arch, tag, arguments, builder):
+    return machine.build(arch or machine.native, tag, *arguments, builder=builder)
+
+
+@pytest.fixture(scope="session")
+def image(builds):
+    """The image for this machine."""
+    builds["image"].result()
     return "localhost/hfpour:ci"
 
 

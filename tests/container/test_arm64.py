@@ -13,9 +13,8 @@ BINFMT = pathlib.Path("/proc/sys/fs/binfmt_misc")
 
 
 @pytest.fixture(scope="module")
-def emulation(machine):
+def emulation():
     """Makes the kernel start arm64 programs with qemu, if it does not yet; taken back afterwards."""
-    assert machine.native == "amd64", "on another machine this test would be one of amd64"
     mounted = enabled = False
     if not (BINFMT / "register").exists():
         run("mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT)
@@ -30,9 +29,10 @@ def emulation(machine):
         subprocess.run(["umount", BINFMT], check=False)
 
 
-@pytest.fixture(scope="module")
-def arm64(machine, emulation):
-    machine.build("arm64", "arm64")
+@pytest.fixture(scope="session")
+def arm64(machine, builds):
+    assert machine.native == "amd64", "on another machine this test would be one of amd64"
+    builds["arm64"].result()
     return "localhost/hfpour:arm64"
 
 
@@ -47,7 +47,7 @@ def test_every_program_and_library_is_of_the_right_machine(machine, arm64, tmp_p
         assert path.read_bytes()[18:20] == b"\xb7\x00", path  # e_machine: AArch64
 
 
-def test_it_pours_under_qemu(machine, arm64, hub, bucket, settings):
+def test_it_pours_under_qemu(machine, emulation, arm64, hub, bucket, settings):
     words = [word for name, value in {**settings, "MODEL_NAME": DEMO}.items() for word in ("--env", f"{name}={value}")]
     done = machine.podman("run", "--rm", "--platform", "linux/arm64", *CONFINED, *words, arm64, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,9 @@
 """A checkpoint costs less than 1 % of the instructions, in a run whose checkpoints are long.
 
-Under valgrind it costs more than it ever does elsewhere: the program is some thirty times slower, checkpoints come by the
-clock, so there are some thirty times as many for each byte; and their text is hashed without the processor's help.
+There is at most one in a second, so each may cost a hundredth of what a slow core does in a second. And those of a run
+under valgrind may cost a hundredth of that run: there they cost more than they ever do elsewhere, since the program is some
+thirty times slower, checkpoints come by the clock, and their text is hashed without the processor's help. How many there are
+depends on the machine, for one that was on its way for long makes the next one wait.
 """
 
 import json
@@ -14,6 +16,7 @@ from support import BUCKET, MIB, Hub, Pourer, Store, wait_until
 FILES, PARTS, PART = 20, 30, 5 * MIB
 POURED = 0.92  # before the run that is counted
 KEY = "me/model/.hfpour/checkpoint.json"
+SLOW_CORE = 1e9  # instructions in a second
 CALL = ("hf://me/model", f"s3://{BUCKET}/", "--part-size", "5MiB", "--memory", "1Gi", "--quiet")
 
 
@@ -46,10 +49,10 @@ def test_checkpoints_cost_less_than_a_hundredth(binary, servers, tmp_path):
     parts = pour_most(binary, hub, store)
     assert parts >= 0.8 * FILES * PARTS, parts
     before = len(store.journal())
-    # Two lanes: with many, valgrind lets a checkpoint be on its way for long, and the next one waits ten times as long.
+    # Two lanes: with many, valgrind lets a checkpoint be on its way for longer.
     profile = count(binary, hub, store, tmp_path, *CALL, "--lanes", 2)
     sizes = [entry["size"] for entry in store.journal()[before:] if entry["key"] == KEY]
-    assert len(sizes) >= 3 and min(sizes) > 20_000, sizes
+    assert sizes and min(sizes) > 20_000, sizes
 
     # Collecting, sorting and writing; then the hash of what is sent, with those of all other requests. What is left out is
     # the sending itself, as for any byte: the texts are far less than a hundredth of the bytes.
@@ -59,5 +62,6 @@ def test_checkpoints_cost_less_than_a_hundredth(binary, servers, tmp_path):
           f"hashing {hashed / profile.total:.2%} of {profile.total / 1e9:.1f} G instructions")
     assert min(written, hashed) / len(sizes) > min(sizes), ("callgrind names them otherwise", written, hashed)
     share = (written + hashed) / profile.total
+    assert written + hashed < 0.01 * SLOW_CORE * len(sizes), (written, hashed, len(sizes))
     assert share < 0.01, f"{len(sizes)} checkpoints took {share:.2%} of all instructions"
     assert sum(sizes) < 0.01 * FILES * PARTS * PART * (1 - POURED), sizes
