@@ -6,6 +6,7 @@ Nothing is skipped: what cannot be built or run has failed.
 """
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import signal
@@ -57,24 +58,27 @@ BUILDS = {"image": ("", "ci", RELEASE, "buildah"), "again": ("", "again", ("--no
 
 @pytest.fixture(scope="session")
 def builds(machine, request):
-    """The images that the chosen tests want, each from nothing, all ended: the builder's words, or its failure.
+    """The images that the chosen tests want, all ended: for each its engine, and the builder's words or its failure.
 
-    Side by side: half of a build (packages, the last files) has work for one core only. Nothing that is measured goes on
-    beside.
+    Each is built from nothing, in a storage of its own: builders of one storage spoil each other's cache. Side by side,
+    since half of a build (packages, the last files) has work for one core only. Nothing that is measured goes on beside.
     """
     wanted = {name for test in request.session.items for name in test.fixturenames} & set(BUILDS)
-    with concurrent.futures.ThreadPoolExecutor(len(BUILDS)) as pool:
-        return {name: pool.submit(build_one, machine, *BUILDS[name]) for name in wanted}
+    with contextlib.ExitStack() as opened, concurrent.futures.ThreadPoolExecutor(len(BUILDS)) as pool:
+        engines = {name: machine if name == "image" else opened.enter_context(Machine(name)) for name in wanted}
+        said = {name: pool.submit(build_one, engines[name], *BUILDS[name]) for name in wanted}
+        concurrent.futures.wait(said.values())
+        yield {name: (engines[name], said[name]) for name in wanted}
 
 
-def build_one(machine, arch, tag, arguments, builder):
-    return machine.build(arch or machine.native, tag, *arguments, builder=builder)
+def build_one(engine, arch, tag, arguments, builder):
+    return engine.build(arch or engine.native, tag, *arguments, builder=builder)
 
 
 @pytest.fixture(scope="session")
 def image(builds):
     """The image for this machine."""
-    builds["image"].result()
+    builds["image"][1].result()
     return "localhost/hfpour:ci"
 
 

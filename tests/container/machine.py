@@ -27,11 +27,12 @@ def run(*command, check=True, env=None, text=None, timeout=1800, cwd=None):
 
 
 class Machine:
-    """Images and containers in a folder that goes away afterwards, unless CONTAINER_STATE names one to keep."""
+    """Images and containers in a folder that goes away afterwards, unless CONTAINER_STATE names one to keep them all."""
 
-    def __init__(self):
+    def __init__(self, name="main"):
         self.kept = os.environ.get("CONTAINER_STATE", "")
-        self.state = pathlib.Path(self.kept or tempfile.mkdtemp(prefix="hfpour-container-", dir="/var/tmp"))
+        self.state = pathlib.Path(self.kept, name) if self.kept else pathlib.Path(
+            tempfile.mkdtemp(prefix="hfpour-container-", dir="/var/tmp"))
         self.native = run("dpkg", "--print-architecture").stdout.strip()
 
     def __enter__(self):

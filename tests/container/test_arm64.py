@@ -30,26 +30,33 @@ def emulation():
 
 
 @pytest.fixture(scope="session")
-def arm64(machine, builds):
-    assert machine.native == "amd64", "on another machine this test would be one of amd64"
-    builds["arm64"].result()
+def engine(builds):
+    """Where the image for arm64 is."""
+    engine, said = builds["arm64"]
+    assert engine.native == "amd64", "on another machine this test would be one of amd64"
+    said.result()
+    return engine
+
+
+@pytest.fixture(scope="session")
+def arm64(engine):
     return "localhost/hfpour:arm64"
 
 
-def test_every_program_and_library_is_of_the_right_machine(machine, arm64, tmp_path):
-    facts = machine.inspect(arm64)
+def test_every_program_and_library_is_of_the_right_machine(engine, arm64, tmp_path):
+    facts = engine.inspect(arm64)
     assert (facts["Architecture"], facts["Os"], facts["Config"]["User"]) == ("arm64", "linux", "1000:1000")
     assert facts["Size"] <= MOST_BYTES
-    root = machine.unpack(arm64, tmp_path / "root")
+    root = engine.unpack(arm64, tmp_path / "root")
     found = {path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF"}
     assert len(found) > 20
     for path in found:
         assert path.read_bytes()[18:20] == b"\xb7\x00", path  # e_machine: AArch64
 
 
-def test_it_pours_under_qemu(machine, emulation, arm64, hub, bucket, settings):
+def test_it_pours_under_qemu(engine, emulation, arm64, hub, bucket, settings):
     words = [word for name, value in {**settings, "MODEL_NAME": DEMO}.items() for word in ("--env", f"{name}={value}")]
-    done = machine.podman("run", "--rm", "--platform", "linux/arm64", *CONFINED, *words, arm64, check=False)
+    done = engine.podman("run", "--rm", "--platform", "linux/arm64", *CONFINED, *words, arm64, check=False)
     assert done.returncode == 0, done.stderr
     place = f"models/{DEMO}/"
     assert done.stdout == f"s3://{bucket.name}/{place}\n"
