@@ -232,9 +232,7 @@ void Exchange::on_done(CURLcode code) {
 
 void Exchange::on_socket(int socket) {
   socket_ = socket;
-  if (!tls_) return;
-  tell_tls();
-  client_.reactor().look_again(socket);  // a pause may be over, during which nobody asked what TLS has read ahead
+  if (tls_) client_.reactor().look_again(socket);  // a pause may be over, in which nobody asked what TLS has read ahead
 }
 
 void Exchange::tell_tls() {
