@@ -1,9 +1,9 @@
 """A checkpoint costs less than 1 % of the instructions, in a run whose checkpoints are long.
 
-There is at most one in a second, so each may cost a hundredth of what a slow core does in a second. And those of a run
-under valgrind may cost a hundredth of that run: there they cost more than they ever do elsewhere, since the program is some
-thirty times slower, checkpoints come by the clock, and their text is hashed without the processor's help. How many there are
-depends on the machine, for one that was on its way for long makes the next one wait.
+There is at most one in a second, so each may take a hundredth of what a slow core does in a second, half of it for the
+writing of the text. And those of a run under valgrind may cost a hundredth of that run: there they cost more than they ever
+do elsewhere, since the program is some thirty times slower, checkpoints come by the clock, and their text is hashed without
+the processor's help. How many there are depends on the machine: one that was on its way for long makes the next one wait.
 """
 
 import json
@@ -62,6 +62,7 @@ def test_checkpoints_cost_less_than_a_hundredth(binary, servers, tmp_path):
           f"hashing {hashed / profile.total:.2%} of {profile.total / 1e9:.1f} G instructions")
     assert min(written, hashed) / len(sizes) > min(sizes), ("callgrind names them otherwise", written, hashed)
     share = (written + hashed) / profile.total
-    assert written + hashed < 0.01 * SLOW_CORE * len(sizes), (written, hashed, len(sizes))
+    # The hashes are not asked one by one: those of the other requests are among them, and more than those of one text.
+    assert written < 0.005 * SLOW_CORE * len(sizes), (written, len(sizes))
     assert share < 0.01, f"{len(sizes)} checkpoints took {share:.2%} of all instructions"
     assert sum(sizes) < 0.01 * FILES * PARTS * PART * (1 - POURED), sizes
