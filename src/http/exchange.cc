@@ -22,31 +22,11 @@ constexpr std::chrono::seconds slow_window{30};
 constexpr Bytes slowest_body = 1000;  ///< per second
 constexpr long one_record = 16 * 1024;
 
-/// Where a connection's TLS keeps what its socket is for `record_callback`; libcurl's own BIO does not tell.
-int place_of_socket() {
-  static const int place = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-  return place;
-}
-void keep_socket(SSL* tls, int socket) {
-  // One more, since null is nothing.
-  SSL_set_ex_data(tls, place_of_socket(), reinterpret_cast<void*>(static_cast<std::intptr_t>(socket) + 1));
-}
-std::optional<int> kept_socket(const SSL* tls) {
-  const auto kept = reinterpret_cast<std::intptr_t>(SSL_get_ex_data(tls, place_of_socket()));
-  return kept == 0 ? std::nullopt : std::optional(static_cast<int>(kept - 1));
-}
-
 /// Behind each record there may be another in memory, which has been read ahead and the kernel does not know of.
 /// libcurl takes one at a time, and tells nobody of one that has no byte of a header or a body, such as the length of a
-/// chunk.
-void record_callback(int sent, int, int type, const void*, std::size_t, SSL* tls, void* self) {
-  if (sent != 0 || type != SSL3_RT_HEADER) return;
-  Reactor& reactor = *static_cast<Reactor*>(self);
-  if (const std::optional<int> socket = kept_socket(tls)) {
-    reactor.look_again(*socket);
-  } else {
-    reactor.look_again_at_all();
-  }
+/// chunk. Nor does it tell its TLS which socket is whose. When a pause ends it takes one record by itself.
+void record_callback(int sent, int, int type, const void*, std::size_t, SSL*, void* self) {
+  if (sent == 0 && type == SSL3_RT_HEADER) static_cast<Reactor*>(self)->look_again();
 }
 }  // namespace
 
@@ -230,22 +210,10 @@ void Exchange::on_done(CURLcode code) {
   ended_.notify();
 }
 
-void Exchange::on_socket(int socket) {
-  socket_ = socket;
-  if (tls_) client_.reactor().look_again(socket);  // a pause may be over, in which nobody asked what TLS has read ahead
-}
-
-void Exchange::tell_tls() {
-  const curl_tlssessioninfo* session = nullptr;
-  curl_easy_getinfo(easy_, CURLINFO_TLS_SSL_PTR, &session);
-  if (session != nullptr && session->internals != nullptr) keep_socket(static_cast<SSL*>(session->internals), socket_);
-}
-
 void Exchange::on_header(std::string_view line) {
   moved();
   header_bytes_ += line.size();
   if (line.starts_with("HTTP/")) {
-    if (tls_) tell_tls();
     response_ = Response();
     const std::size_t space = line.find(' ');
     if (space != std::string_view::npos) {

@@ -52,10 +52,8 @@ class Exchange final : public Completion, public Waker {
   void finish(Error error);
   void go_on();
   void on_done(CURLcode code) override;
-  void on_socket(int socket) override;
   void on_header(std::string_view line);
   std::size_t on_body(ByteView bytes);
-  void tell_tls();
   std::size_t on_send(std::span<std::byte> buffer);
   int on_rewind();
   void moved() { last_move_ = client_.reactor().clock().now(); }
@@ -91,7 +89,6 @@ class Exchange final : public Completion, public Waker {
   Bytes received_ = 0;
   Bytes sent_ = 0;
   bool streamed_since_look_ = false;  ///< the body was flowing, unpaused, since the last look
-  int socket_ = -1;                   ///< where the answer comes from, as far as known
   bool tls_;
   std::optional<Reactor::TimerId> watchdog_;
   Condition ended_;

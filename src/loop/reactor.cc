@@ -65,14 +65,6 @@ void Reactor::post(std::function<void()> call) {
   if (asleep) eventfd_write(wake_, 1);
 }
 
-void Reactor::look_again(int socket) {
-  if (reading_.contains(socket)) to_look_at_again_.insert(socket);
-}
-
-void Reactor::look_again_at_all() {
-  to_look_at_again_ = reading_;
-}
-
 void Reactor::watch(int fd, std::function<void()> readable) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -128,7 +120,7 @@ void Reactor::collect_finished() {
 
 /// Not at all when there is something to do.
 Millis Reactor::time_to_wait() {
-  if (!ready_.empty() || !soon_.empty() || !to_look_at_again_.empty()) return Millis(0);
+  if (!ready_.empty() || !soon_.empty() || look_again_) return Millis(0);
   SteadyTime next = clock_.now() + longest_wait;
   if (!timers_.empty()) next = std::min(next, timers_.begin()->first);
   if (curl_due_) next = std::min(next, *curl_due_);
@@ -160,7 +152,11 @@ void Reactor::look_at_sockets() {
 }
 
 void Reactor::look_at_sockets_again() {
-  for (const int socket : std::exchange(to_look_at_again_, {})) act(socket, EPOLLIN);
+  if (!std::exchange(look_again_, false)) return;
+  const std::vector<int> sockets(reading_.begin(), reading_.end());
+  for (const int socket : sockets) {
+    if (reading_.contains(socket)) act(socket, EPOLLIN);  // unless one of the others has brought it to an end
+  }
 }
 
 void Reactor::act(int fd, std::uint32_t events) {
@@ -176,22 +172,14 @@ void Reactor::act(int fd, std::uint32_t events) {
 }
 
 /// libcurl says what it wants to hear of a socket.
-int Reactor::socket_callback(CURL* easy, curl_socket_t socket, int what, void* self, void* known) {
+int Reactor::socket_callback(CURL*, curl_socket_t socket, int what, void* self, void* known) {
   Reactor& reactor = *static_cast<Reactor*>(self);
-  if ((what & CURL_POLL_IN) == 0) {
-    reactor.reading_.erase(socket);
-    reactor.to_look_at_again_.erase(socket);
-  }
+  if ((what & CURL_POLL_IN) == 0) reactor.reading_.erase(socket);
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(reactor.epoll_, EPOLL_CTL_DEL, socket, nullptr);
     return 0;
   }
-  if ((what & CURL_POLL_IN) != 0) {
-    reactor.reading_.insert(socket);
-    Completion* completion = nullptr;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &completion);
-    if (completion != nullptr) completion->on_socket(socket);  // null: a handle of libcurl's own
-  }
+  if ((what & CURL_POLL_IN) != 0) reactor.reading_.insert(socket);
   epoll_event event{};
   if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
   if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;

@@ -24,8 +24,6 @@ class Completion {
   virtual ~Completion() = default;
   /// It has finished.
   virtual void on_done(CURLcode code) = 0;
-  /// It reads from `socket` from now on.
-  virtual void on_socket(int socket) = 0;
 };
 
 /// The loop: one libcurl multi handle whose sockets are watched with epoll, timers, the ready queue, a mailbox for
@@ -54,11 +52,8 @@ class Reactor {
   void add(CURL* easy, Completion& completion);
   void remove(CURL* easy);
 
-  /// Lets libcurl look at a socket once more in the next turn, as if it were readable, unless it does not read from it
-  /// then.
-  void look_again(int socket);
-  /// The same for all sockets that libcurl reads from.
-  void look_again_at_all();
+  /// Lets libcurl look at all sockets it reads from once more in the next turn, as if they were readable.
+  void look_again() { look_again_ = true; }
 
   /// Calls `call` on the loop in its next turn. Any thread.
   void post(std::function<void()> call);
@@ -127,8 +122,8 @@ class Reactor {
   std::multimap<SteadyTime, std::function<void()>> timers_;
   std::vector<std::function<void()>> soon_;
   std::vector<Watched> watched_;
-  std::set<int> reading_;           ///< sockets that libcurl wants to read from
-  std::set<int> to_look_at_again_;  ///< some of them
+  std::set<int> reading_;    ///< sockets that libcurl wants to read from
+  bool look_again_ = false;  ///< at all of those
   SteadyTime::duration waited_{};
 
   std::mutex mutex_;
