@@ -89,6 +89,13 @@ ByteView Ring::peek(Reader reader, Bytes limit) const {
   return view_at(position(reader), limit);
 }
 
+std::vector<ByteView> Ring::peek_all(Reader reader, Bytes limit) const {
+  std::vector<ByteView> pieces;
+  const Bytes end = position(reader) + std::min(limit, available(reader));
+  for (Bytes at = position(reader); at < end; at += pieces.back().size()) pieces.push_back(view_at(at, end - at));
+  return pieces;
+}
+
 ByteView Ring::view_at(Bytes offset, Bytes limit) const {
   assert(offset <= written_ && written_ - offset <= capacity());
   if (offset == written_) return {};

@@ -64,6 +64,8 @@ class Ring {
   bool write(ByteView bytes);
   /// The next bytes for `reader`, in one piece, which ends with its cell, at most `limit`; empty when there are none.
   ByteView peek(Reader reader, Bytes limit) const;
+  /// The same in as many pieces as it takes.
+  std::vector<ByteView> peek_all(Reader reader, Bytes limit) const;
   /// Bytes from `offset` on, in one such piece; they must still be there.
   ByteView view_at(Bytes offset, Bytes limit) const;
   /// `reader` has passed `count` more bytes.

@@ -103,11 +103,11 @@ std::vector<HashWorkers::Feed*> HashWorkers::next() {
 
 void HashWorkers::digest(const std::vector<Feed*>& feeds) {
   if (feeds.front()->digest_ != nullptr) {
-    feeds.front()->digest_->update(feeds.front()->bytes_);
+    for (const ByteView piece : feeds.front()->pieces_) feeds.front()->digest_->update(piece);
     return;
   }
   std::vector<Md5::Feed> abreast;
-  for (const Feed* const feed : feeds) abreast.push_back(Md5::Feed{feed->md5_, feed->bytes_});
+  for (const Feed* const feed : feeds) abreast.push_back(Md5::Feed{feed->md5_, feed->pieces_.front()});
   Md5::update_abreast(abreast);
 }
 

@@ -32,9 +32,10 @@ class HashWorkers {
 
   class Feed {
    public:
-    Feed(HashWorkers& workers, ByteView bytes, Digest& digest) : workers_(workers), bytes_(bytes), digest_(&digest) {}
-    Feed(HashWorkers& workers, ByteView bytes, Md5& md5) : workers_(workers), bytes_(bytes), md5_(&md5) {}
-    bool await_ready() const { return bytes_.empty(); }
+    Feed(HashWorkers& workers, std::vector<ByteView> pieces, Digest& digest)
+        : workers_(workers), pieces_(std::move(pieces)), digest_(&digest) {}
+    Feed(HashWorkers& workers, ByteView bytes, Md5& md5) : workers_(workers), pieces_({bytes}), md5_(&md5) {}
+    bool await_ready() const { return pieces_.empty() || pieces_.front().empty(); }
     template <class P>
     void await_suspend(std::coroutine_handle<P> handle) {
       waiter_.handle = handle;
@@ -46,7 +47,7 @@ class HashWorkers {
    private:
     friend class HashWorkers;
     HashWorkers& workers_;
-    ByteView bytes_;
+    std::vector<ByteView> pieces_;
     Digest* digest_ = nullptr;  ///< either this one
     Md5* md5_ = nullptr;        ///< or that one
     Waiter waiter_;
@@ -64,7 +65,9 @@ class HashWorkers {
     HashWorkers& workers_;
   };
 
-  Feed feed(ByteView bytes, Digest& digest) { return Feed(*this, bytes, digest); }
+  Feed feed(ByteView bytes, Digest& digest) { return Feed(*this, {bytes}, digest); }
+  /// Several pieces, in this order.
+  Feed feed(std::vector<ByteView> pieces, Digest& digest) { return Feed(*this, std::move(pieces), digest); }
   Feed feed(ByteView bytes, Md5& md5) { return Feed(*this, bytes, md5); }
 
  private:

@@ -15,7 +15,7 @@
 namespace hfpour::run {
 namespace {
 
-constexpr Bytes stripe = 8 * MiB;  ///< as the parts of a pour: the same arithmetic of waiting and streaming holds
+constexpr Bytes part = 8 * MiB;  ///< as those of a pour: the same arithmetic of waiting and streaming holds
 
 /// The bytes that were asked for, of a file of `size`. Errors: `usage` when it has none of them.
 Result<ByteRange> range_in(const cli::WantedRange& wanted, const FileEntry& file) {
@@ -115,7 +115,7 @@ Task<Result<void>> StreamOut::pour(Source& source, http::Client& leg, const Fram
   need.ceiling = settings_.memory;
   need.resident = resident_now() + warm_up;
   need.lanes = settings_.lanes;
-  need.part_size = stripe;
+  need.part_size = part;
   // Bytes leave in order, so lanes side by side can only fetch ahead, and that is worth it with rings as long as a
   // stripe.
   need.large_files = 1;
@@ -126,7 +126,10 @@ Task<Result<void>> StreamOut::pour(Source& source, http::Client& leg, const Fram
   if (!pool) co_return pool.error();
   HashWorkers hashers(world_.reactor, hash_threads());
   const Spout::Services services{world_.reactor, hashers, source, out_, world_.progress};
-  Spout spout(services, plan->lanes, **pool, plan->ring_bytes, framing);
+  Bytes all = 0;
+  for (const Spout::Member& member : members_) all += member.range.size();
+  const Bytes stripe = stripe_length(*plan, part, all);
+  Spout spout(services, plan->lanes, **pool, stripe > 0 ? stripe : plan->ring_bytes, framing);
   Result<void> poured = co_await spout.pour(members_, cancel);
   co_return poured;
 }

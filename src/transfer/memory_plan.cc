@@ -30,6 +30,8 @@ constexpr Bytes hard_window = 256 * KiB;
 constexpr Bytes scarce_room = 32 * MiB;
 /// Of the speed that thriftier buffers would allow.
 constexpr double good_share = 0.75;
+/// With more, those that wait for the file's hash hold too much, and a killed run loses too much.
+constexpr unsigned most_parts_of_stripe = 4;
 constexpr Bytes shortest_ring = 1 * MiB;
 constexpr Bytes usual_ring = 2 * MiB;
 /// For who asks for more lanes than have room with usual ones: a few milliseconds of a stream are enough.
@@ -134,12 +136,14 @@ std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring, con
   return best;
 }
 
-/// The same with the most generous kernel buffers that do not cost much.
-std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring) {
+/// The same with the most generous kernel buffers that do not cost much, and stripes of no more parts than pay.
+std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes part) {
   std::optional<MemoryPlan> good;
-  for (const Buffers& buffers : hard_steps()) {
-    const std::optional<MemoryPlan> plan = fit_stripes(room, most, ring, buffers);
-    if (plan && (!good || good_share * speed_of_stripes(*plan) > speed_of_stripes(*good))) good = plan;
+  for (unsigned parts = 1; parts <= most_parts_of_stripe; ++parts) {
+    for (const Buffers& buffers : hard_steps()) {
+      const std::optional<MemoryPlan> plan = fit_stripes(room, most, parts * part, buffers);
+      if (plan && (!good || good_share * speed_of_stripes(*plan) > speed_of_stripes(*good))) good = plan;
+    }
   }
   return good;
 }
@@ -181,6 +185,11 @@ Result<MemoryPlan> plan_memory(const MemoryNeed& need) {
   // More memory would have made stripes the better choice.
   whole->held_by_memory = true;
   return *whole;
+}
+
+Bytes stripe_length(const MemoryPlan& plan, Bytes part, Bytes bytes) {
+  const Bytes share = std::max(bytes / plan.lanes, part);
+  return std::min(share, plan.ring_bytes) / part * part;
 }
 
 }  // namespace hfpour

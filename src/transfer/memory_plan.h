@@ -36,11 +36,15 @@ struct MemoryPlan {
 inline constexpr unsigned uploads_per_lane = 3;
 
 /// Cuts what the ceiling leaves over into lanes, whichever way is expected to be faster: a lane for each file, with
-/// short rings and one long stream each; or, with fewer large files than lanes, rings as long as a part, so that
+/// short rings and one long stream each; or, with fewer large files than lanes, rings of one part or a few, so that
 /// stripes of one file can run side by side, each of which waits anew for its first byte. Then there are more lanes
 /// than rings, since none is needed while a lane waits.
 ///
 /// Errors: `usage` with the arithmetic when not even one lane fits. Pure; any thread.
 Result<MemoryPlan> plan_memory(const MemoryNeed& need);
+
+/// How long each stripe is when `bytes` in all are cut into some: whole parts, as many as a ring can hold, but no more
+/// than leave stripes for all lanes. 0: not even one part fits. Pure; any thread.
+Bytes stripe_length(const MemoryPlan& plan, Bytes part, Bytes bytes);
 
 }  // namespace hfpour

@@ -67,13 +67,16 @@ void Pace::tune(const Pulse& pulse) {
     return;
   }
   if (!measuring_) measure_from(pulse.now);
+  loads_ += pulse.load;
+  ++looks_;
   const auto passed = std::chrono::duration_cast<Millis>(pulse.now - measured_from_);
   if (passed < (trial_ ? trial_window : first_window)) return;
   const double rate = static_cast<double>(progress_.received_bytes - bytes_then_) / static_cast<double>(passed.count());
+  const double load = loads_ / looks_;  // not the last one: stripes come in bursts
   measure_from(pulse.now);
   if (trial_ && !judge(rate, pulse.now)) return;
-  if (pulse.now < quiet_until_ || rate <= 0 || pulse.load >= full_load || allowed_ >= most_) return;
-  try_with(std::min(most_, allowed_ * (pulse.load < light_load ? 4 : 2)), rate);
+  if (pulse.now < quiet_until_ || rate <= 0 || load >= full_load || allowed_ >= most_) return;
+  try_with(std::min(most_, allowed_ * (load < light_load ? 4 : 2)), rate);
 }
 
 /// The end of a trial. True when more lanes have brought more.
@@ -98,6 +101,8 @@ void Pace::measure_from(SteadyTime now) {
   measuring_ = true;
   measured_from_ = now;
   bytes_then_ = progress_.received_bytes;
+  loads_ = 0;
+  looks_ = 0;
 }
 
 void Pace::try_with(unsigned lanes, double rate) {

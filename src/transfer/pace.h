@@ -82,6 +82,8 @@ class Pace {
   bool measuring_ = false;
   SteadyTime measured_from_{};
   Bytes bytes_then_ = 0;
+  double loads_ = 0;          ///< the sum of those seen since
+  unsigned looks_ = 0;        ///< so many
   SteadyTime quiet_until_{};  ///< no new trial before
   Millis quiet_{};            ///< how long the next quiet time is
 };

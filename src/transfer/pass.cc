@@ -155,11 +155,13 @@ Task<Result<void>> Pass::hash_file(CancelToken cancel) {
     const Bytes end = file_.plan.range(file_.plan.number_at(at)).end;
     Result<void> there = co_await wait_for_bite(Ring::Reader::hash, end - at, cancel);
     if (!there) co_return there;
-    const ByteView bite = ring.peek(Ring::Reader::hash, std::min(hash_bite, end - at));
-    co_await services_.hashers.feed(bite, file_.hash.digest());
-    at += bite.size();
-    ring.advance(Ring::Reader::hash, bite.size());
-    file_.hash.passed(bite.size());
+    // All stripes wait for this one: what has come together since they do goes in one piece.
+    const Bytes most = std::min(std::max(hash_bite, ring.capacity() / 4), end - at);
+    const Bytes count = std::min(most, ring.available(Ring::Reader::hash));
+    co_await services_.hashers.feed(ring.peek_all(Ring::Reader::hash, count), file_.hash.digest());
+    at += count;
+    ring.advance(Ring::Reader::hash, count);
+    file_.hash.passed(count);
     if (at == end && at < file_.plan.size && uploads()) file_.hash.mark();
   }
   co_return Result<void>();

@@ -74,6 +74,11 @@ TEST_CASE("ring: bytes come out as they went in at every position of every small
           at += piece.size();
         }
         REQUIRE(seen == text);
+        for (const Bytes limit : {length / 2, length, length + 1}) {
+          std::string together;
+          for (const ByteView piece : bench.ring.peek_all(Reader::hash, limit)) together += as_text(piece);
+          REQUIRE(together == text.substr(0, limit));
+        }
         REQUIRE(bench.read(Reader::hash, 100) == text);
         REQUIRE(bench.ring.free() == capacity - length);
         REQUIRE(bench.read(Reader::upload, 100) == text);

@@ -26,6 +26,16 @@ Task<Result<void>> feed_all(HashWorkers& workers, std::string_view data, std::si
   co_return Result<void>();
 }
 
+/// The first half in pieces of 1, 2, 3 and so on, then the rest.
+Task<Result<void>> feed_pieces(HashWorkers& workers, std::string_view data, Digest& digest) {
+  std::vector<ByteView> pieces;
+  std::size_t at = 0;
+  for (std::size_t size = 1; at < data.size() / 2; at += size++) pieces.push_back(as_view(data.substr(at, size)));
+  co_await workers.feed(std::move(pieces), digest);
+  co_await workers.feed(as_view(data.substr(at)), digest);
+  co_return Result<void>();
+}
+
 /// All side by side, each in bites of its own length.
 Task<Result<void>> feed_many(HashWorkers& workers, ReadyQueue& queue, std::string_view data,
                              std::vector<Digest>& digests, std::vector<Md5>& md5s) {
@@ -56,6 +66,15 @@ TEST_CASE("hash workers: one after another, bytes are fed in order") {
     CHECK(sha.finish() == digest_of(DigestKind::sha256, data));
     CHECK(std::ranges::equal(md5.finish(), md5_of(data)));
   }
+}
+
+TEST_CASE("hash workers: several pieces at once are fed in their order") {
+  TestLoop loop;
+  HashWorkers workers(loop.reactor, 2);
+  const std::string data = pattern(4'000);
+  Digest sha(DigestKind::sha256);
+  CHECK(loop.run(feed_pieces(workers, data, sha)).has_value());
+  CHECK(sha.finish() == digest_of(DigestKind::sha256, data));
 }
 
 TEST_CASE("hash workers: many digests side by side do not disturb each other, nor do they keep each other waiting") {

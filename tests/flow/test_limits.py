@@ -113,6 +113,6 @@ def test_full_cores_are_named(edge, store, binary):
 
 @pytest.mark.own_size
 def test_slow_cores_that_have_little_to_do_are_not_named(edge, store, binary):
-    edge.repo("me/model", files(2, 2 * MIB), {"lfs": ["*.bin"]})
-    edge.admin("settings", {"cdn_rate": MIB})
+    edge.repo("me/model", files(2, MIB), {"lfs": ["*.bin"]})
+    edge.admin("settings", {"cdn_rate": MIB // 4})
     assert limit_of(SlowCores(binary, edge, store)(SOURCE, DESTINATION, "--report", "-")) == "hub"

@@ -70,6 +70,19 @@ TEST_CASE("job: files that leave no lane idle are not cut, the rest of them is")
   CHECK(bench.memory_source.streams.size() == 2 + 10);
 }
 
+TEST_CASE("job: no stripe is so long that there are too few for the lanes") {
+  for (const unsigned parts : {6U, 12U, 14U, 24U}) {
+    CAPTURE(parts);
+    PourBench bench;
+    bench.add("large", pattern(16 * parts));
+    const Result<void> poured = bench.pour(6, 64, 16);
+    CHECK(poured.has_value());
+    CHECK(bench.all_there());
+    const unsigned of_each = parts / 6;
+    CHECK(bench.memory_source.streams.size() == (parts + of_each - 1) / of_each);
+  }
+}
+
 TEST_CASE("job: stripes of several files are dealt to the file with the fewest lanes") {
   PourBench bench;
   for (unsigned i = 0; i < 3; ++i) bench.add("f" + std::to_string(i), pattern(640, i));

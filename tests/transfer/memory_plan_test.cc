@@ -136,6 +136,20 @@ TEST_CASE("memory plan: one large file gets more lanes than rings, and more of b
   CHECK(lanes > 40);
 }
 
+TEST_CASE("memory plan: with memory for it a stripe has several parts, so that fewer wait for their first byte") {
+  MemoryNeed need = need_of(1 * GiB, 1, 0);
+  for (const Bytes part : {8 * MiB, 5 * MiB, 16 * MiB}) {
+    CAPTURE(part / MiB);
+    need.part_size = part;
+    const auto plan = plan_memory(need);
+    REQUIRE(plan);
+    CHECK(plan->lanes == 64);
+    CHECK(plan->ring_bytes >= 16 * MiB);
+    CHECK(plan->ring_bytes <= 20 * MiB);
+    CHECK(plan->ring_bytes % part == 0);
+  }
+}
+
 TEST_CASE("memory plan: windows that the kernel may let grow are only given where there is room for that") {
   CHECK(plan_memory(need_of(32 * MiB, 1, 0))->receive_window <= 256 * KiB);
   CHECK(plan_memory(need_of(40 * MiB, 8, 0, 4))->receive_window <= 256 * KiB);

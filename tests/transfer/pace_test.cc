@@ -209,3 +209,17 @@ TEST_CASE("pace: stripes that come in bursts are not taken for a link that is fu
     CHECK(bench.after(30, bursts) >= 32);
   }
 }
+
+TEST_CASE("pace: cores that are full in bursts are not full") {
+  for (unsigned phase = 0; phase < 5; ++phase) {
+    CAPTURE(phase);
+    TunedBench bench;
+    unsigned tick = phase;
+    // Each second the loop is at work for two fifths of it, whenever a window may end.
+    const auto bursts = [&bench, &tick](unsigned lanes) {
+      bench.load = ++tick % 5 < 2 ? 1.0 : 0.1;
+      return by_connections(lanes);
+    };
+    CHECK(bench.after(30, bursts) == 64);
+  }
+}
