@@ -15,7 +15,7 @@ namespace hfpour {
 
 namespace {
 constexpr unsigned most_data_errors = 3;
-constexpr Bytes hash_bite = usual_cell;  ///< lent to a hash worker at a time; small against the ring
+constexpr Bytes hash_bite = usual_cell;  ///< what a hash worker is called for; small against the ring
 /// What an upload that has caught up waits for: as much as libcurl takes at a time.
 constexpr Bytes upload_bite = 64 * KiB;
 }  // namespace

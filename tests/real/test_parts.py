@@ -21,10 +21,11 @@ def test_one_file_in_stripes(pour, bucket, hub, prefix):
     assert outcome.exit == 0, outcome
     place = prefix + "virtual/striped/"
     counters = hub.counters()
-    ranges = sorted((request["range"] for request in counters["last_requests"] if request["listener"] == "cdn"),
-                    key=lambda text: int(text.removeprefix("bytes=").partition("-")[0]))
-    begins = [int(text.removeprefix("bytes=").partition("-")[0]) for text in ranges]
-    assert begins == list(range(0, 64 * MIB, PART)), "stripes of whole parts, none fetched twice"
+    stripes = sorted([int(number) for number in request["range"].removeprefix("bytes=").split("-")]
+                     for request in counters["last_requests"] if request["listener"] == "cdn")
+    begins, ends = [first for first, _ in stripes], [last + 1 for _, last in stripes]
+    assert begins == [0, *ends[:-1]] and ends[-1] == 64 * MIB, "none is fetched twice"
+    assert len(begins) >= 4 and all(begin % PART == 0 for begin in begins), "one for each lane at least, of whole parts"
     assert 2 <= counters["peak_requests"]["cdn"] <= 4
     assert_holds(bucket, place, hub.content("virtual/striped"))
     assert bucket.list(place)[place + "weights.bin"]["ETag"].strip('"').endswith(f"-{64 * MIB // PART}")
