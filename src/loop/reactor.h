@@ -27,7 +27,8 @@ class Completion {
 };
 
 /// The loop: one libcurl multi handle whose sockets are watched with epoll, timers, the ready queue, a mailbox for
-/// other threads. A turn costs what has happened in it, not what is open.
+/// other threads. A turn costs what has happened in it, not what is open,
+/// except with TLS, whose records do not say whose they are.
 ///
 /// Everything mutable in the program belongs to the thread that calls `run`; only `post` may be called from another.
 class Reactor {

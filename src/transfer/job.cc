@@ -125,13 +125,13 @@ Result<void> Job::plan_files() {
   const auto large = static_cast<std::size_t>(
       std::count_if(sorted.begin(), sorted.end(), [this](const auto* entry) { return !is_small(*entry); }));
   const std::size_t whole = large - large % lanes_.size();
-  Bytes left_over = 0;
-  for (std::size_t i = whole; i < large; ++i) left_over += sorted[i]->size;
+  Bytes cut_bytes = 0;
+  for (std::size_t i = whole; i < large; ++i) cut_bytes += sorted[i]->size;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     const FileEntry& entry = *sorted[i];
     Result<PartPlan> parts = plan_parts(entry.size, part_size_, services_.sink.limits());
     if (!parts) return parts.error().at(printable(entry.path));
-    const Bytes fitting = stripe_length(plan_, parts->part_size, left_over);
+    const Bytes fitting = stripe_length(plan_, parts->part_size, cut_bytes);
     const bool striped = i >= whole && i < large && fitting > 0;
     files_.push_back(std::make_unique<File>(entry, *parts, striped ? fitting : std::max<Bytes>(entry.size, 1)));
     File& file = *files_.back();

@@ -30,7 +30,7 @@ constexpr Bytes hard_window = 256 * KiB;
 constexpr Bytes scarce_room = 32 * MiB;
 /// Of the speed that thriftier buffers would allow.
 constexpr double good_share = 0.75;
-/// With more, those that wait for the file's hash hold too much, and a killed run loses too much.
+/// A killed run fetches what was ahead of the file's hash again, up to so many parts for each lane.
 constexpr unsigned most_parts_of_stripe = 4;
 constexpr Bytes shortest_ring = 1 * MiB;
 constexpr Bytes usual_ring = 2 * MiB;
