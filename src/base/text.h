@@ -20,6 +20,9 @@ std::optional<std::vector<std::byte>> from_hex(std::string_view hex);
 /// ASCII lower case.
 std::string to_lower(std::string_view text);
 
+/// True when the two differ in nothing but the case of ASCII letters.
+bool same_but_for_case(std::string_view a, std::string_view b);
+
 /// `text` without ASCII blanks at both ends.
 std::string_view trim(std::string_view text);
 

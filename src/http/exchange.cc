@@ -82,12 +82,20 @@ void Exchange::prepare() {
   prepare_connection();
   prepare_method();
   prepare_headers();
-  curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
+  prepare_address();
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, detail_.data());
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &Exchange::header_callback);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &Exchange::write_callback);
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+}
+
+/// An address that libcurl takes apart itself it also puts together again, letter by letter.
+void Exchange::prepare_address() {
+  curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
+  address_.reset(curl_url());
+  const CURLUcode set = curl_url_set(address_.get(), CURLUPART_URL, request_.url.c_str(), CURLU_PATH_AS_IS);
+  if (set == CURLUE_OK) curl_easy_setopt(easy_, CURLOPT_CURLU, address_.get());
 }
 
 void Exchange::prepare_connection() {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,6 +45,7 @@ class Exchange final : public Completion, public Waker {
   friend class Client;
 
   void prepare();
+  void prepare_address();
   void prepare_method();
   void prepare_headers();
   void prepare_connection();
@@ -70,6 +72,7 @@ class Exchange final : public Completion, public Waker {
   Client& client_;
   Request request_;
   Response response_;
+  std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> address_{nullptr, &curl_url_cleanup};  ///< until `easy_` is reset
   CURL* easy_ = nullptr;
   curl_slist* header_list_ = nullptr;
   Outlet* outlet_ = nullptr;

@@ -110,7 +110,7 @@ std::optional<LinkValue> take_link(LinkReader& reader) {
 bool has_relation(std::string_view relations, std::string_view wanted) {
   const std::vector<std::string> names = split_list(relations, ' ');
   return std::any_of(names.begin(), names.end(),
-                     [wanted](const std::string& name) { return to_lower(name) == wanted; });
+                     [wanted](const std::string& name) { return same_but_for_case(name, wanted); });
 }
 
 /// The links of one field; nothing if it is malformed.
@@ -133,7 +133,7 @@ std::optional<std::vector<LinkValue>> read_links(std::string_view field) {
 
 std::optional<ContentRange> parse_content_range(std::string_view value) {
   value = trim(value);
-  if (to_lower(value.substr(0, 6)) != "bytes ") return std::nullopt;
+  if (!same_but_for_case(value.substr(0, 6), "bytes ")) return std::nullopt;
   value = trim(value.substr(6));
   const std::size_t slash = value.find('/');
   if (slash == std::string_view::npos) return std::nullopt;

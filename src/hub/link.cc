@@ -39,7 +39,7 @@ std::optional<std::string> parameter(std::string_view path_and_query, std::strin
   if (mark == std::string_view::npos) return std::nullopt;
   for (const std::string& pair : split_list(path_and_query.substr(mark + 1), '&')) {
     const std::size_t equal = std::min(pair.find('='), pair.size());
-    if (to_lower(std::string_view(pair).substr(0, equal)) != name) continue;
+    if (!same_but_for_case(std::string_view(pair).substr(0, equal), name)) continue;
     return percent_decode(std::string_view(pair).substr(std::min(equal + 1, pair.size())));
   }
   return std::nullopt;
@@ -101,7 +101,7 @@ Result<void> check_promises(const ResolveRequest& request, const http::Headers& 
                                               printable(here, 80), listed));
   };
   const auto commit = headers.get("X-Repo-Commit");
-  if (commit && to_lower(trim(*commit)) != to_lower(request.commit)) {
+  if (commit && !same_but_for_case(trim(*commit), request.commit)) {
     return differs("commit", *commit, request.commit);
   }
   if (const auto text = headers.get("X-Linked-Size")) {

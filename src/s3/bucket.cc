@@ -105,7 +105,7 @@ Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, Can
   co_return error;
 }
 
-http::Request Bucket::sign_call(const Call& call, bool streamed, const Credentials& keys) const {
+http::Request Bucket::sign_call(const Call& call, bool streamed, const Credentials& keys) {
   SigningInput input;
   input.method = call.method;
   input.host = location_.signing_host();
@@ -117,7 +117,7 @@ http::Request Bucket::sign_call(const Call& call, bool streamed, const Credentia
   input.payload_token = streamed ? std::string(unsigned_payload) : sha256_hex(as_view(call.body));
   input.region = location_.region();
   input.time = server_time();
-  Signed made = sign(input, keys);
+  Signed made = signer_.sign(input, keys);
   return http::Request{call.method, location_.url(made.target), std::move(made.headers), call.body};
 }
 

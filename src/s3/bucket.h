@@ -80,7 +80,7 @@ class Bucket {
     Credentials keys;
   };
 
-  http::Request sign_call(const Call& call, bool streamed, const Credentials& keys) const;
+  http::Request sign_call(const Call& call, bool streamed, const Credentials& keys);
   bool mend(Remedy remedy, const http::Response& answer, const Signing& used);
 
   http::Client& client_;
@@ -90,6 +90,7 @@ class Bucket {
   Random& random_;
   RetryPolicy patience_;
   Progress& progress_;
+  Signer signer_;
   std::chrono::seconds clock_offset_{0};
   std::set<std::string> unwanted_;  ///< optional header fields this store refuses, in lower case
 };

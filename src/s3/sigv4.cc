@@ -16,8 +16,6 @@
 namespace hfpour::s3 {
 namespace {
 
-using Digest = std::array<std::byte, 32>;
-
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
 constexpr std::array<std::string_view, 5> made_here = {"host", "authorization", "x-amz-date", "x-amz-content-sha256",
                                                        "x-amz-security-token"};
@@ -25,18 +23,18 @@ constexpr std::array<std::string_view, 7> left_unsigned = {"user-agent", "accept
                                                            "connection", "content-length", "transfer-encoding"};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+  return std::any_of(names.begin(), names.end(), [name](auto each) { return same_but_for_case(each, name); });
 }
 
-Digest sha256(ByteView bytes) {
-  Digest digest{};
+Sha256 sha256(ByteView bytes) {
+  Sha256 digest{};
   unsigned size = 0;
   EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(), nullptr);
   return digest;
 }
 
-Digest hmac(ByteView key, std::string_view text) {
-  Digest digest{};
+Sha256 hmac(ByteView key, std::string_view text) {
+  Sha256 digest{};
   unsigned size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
        text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size);
@@ -85,52 +83,59 @@ std::string canonical_path(std::string_view path) {
 std::map<std::string, std::string> signed_fields(std::string_view host, const http::Headers& sent) {
   std::map<std::string, std::string> fields = {{"host", canonical_value(host)}};
   for (const http::Header& field : sent.fields()) {
-    const std::string name = to_lower(field.name);
-    if (contains(left_unsigned, name)) continue;
-    const auto [at, fresh] = fields.try_emplace(name, canonical_value(field.value));
+    if (contains(left_unsigned, field.name)) continue;
+    const auto [at, fresh] = fields.try_emplace(to_lower(field.name), canonical_value(field.value));
     if (!fresh) at->second += "," + canonical_value(field.value);
   }
   return fields;
 }
 
-std::string authorization(const SigningInput& input, const Credentials& credentials, const http::Headers& sent) {
-  std::string names;
-  std::string lines;
-  for (const auto& [name, value] : signed_fields(input.host, sent)) {
-    names += (names.empty() ? "" : ";") + name;
-    lines.append(name).append(":").append(value).append("\n");
-  }
-  const std::string canonical = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", input.method, canonical_path(input.path),
-                                            canonical_query(input.query), lines, names, input.payload_token);
-  const std::string time = stamp(input.time);
-  const std::string day = time.substr(0, 8);
-  const std::string scope = fmt::format("{}/{}/s3/aws4_request", day, input.region);
-  const std::string text = fmt::format("{}\n{}\n{}\n{}", algorithm, time, scope, sha256_hex(as_view(canonical)));
-
-  const std::string seed = "AWS4" + credentials.secret.reveal();
-  Digest key = hmac(as_view(seed), day);
-  key = hmac(key, input.region);
-  key = hmac(key, "s3");
-  key = hmac(key, "aws4_request");
-  return fmt::format("{} Credential={}/{},SignedHeaders={},Signature={}", algorithm, credentials.access_key_id, scope,
-                     names, to_hex(hmac(key, text)));
-}
-
 }  // namespace
 
-Signed sign(const SigningInput& input, const Credentials& credentials) {
+Signed Signer::sign(const SigningInput& input, const Credentials& credentials) {
   Signed out;
   out.target = encode_target(input.path, input.query);
   for (const http::Header& field : input.headers.fields()) {
-    if (!contains(made_here, to_lower(field.name))) out.headers.add(field.name, field.value);
+    if (!contains(made_here, field.name)) out.headers.add(field.name, field.value);
   }
-  out.headers.add("x-amz-date", stamp(input.time));
+  const std::string time = stamp(input.time);
+  out.headers.add("x-amz-date", time);
   out.headers.add("x-amz-content-sha256", input.payload_token);
   if (!credentials.session_token.empty()) {
     out.headers.add("x-amz-security-token", credentials.session_token.reveal());
   }
-  out.headers.add("Authorization", authorization(input, credentials, out.headers));
+  out.headers.add("Authorization", authorization(input, credentials, time, out.headers));
   return out;
+}
+
+std::string Signer::authorization(const SigningInput& input, const Credentials& credentials, const std::string& time,
+                                  const http::Headers& sent) {
+  std::string names;
+  std::string lines;
+  for (const auto& [name, value] : signed_fields(input.host, sent)) {
+    names.append(names.empty() ? "" : ";").append(name);
+    lines.append(name).append(":").append(value).append("\n");
+  }
+  const std::string canonical = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", input.method, canonical_path(input.path),
+                                            canonical_query(input.query), lines, names, input.payload_token);
+  const std::string_view day = std::string_view(time).substr(0, 8);
+  const std::string scope = fmt::format("{}/{}/s3/aws4_request", day, input.region);
+  const std::string text = fmt::format("{}\n{}\n{}\n{}", algorithm, time, scope, sha256_hex(as_view(canonical)));
+  const Sha256 signature = hmac(key_for(day, input.region, credentials.secret), text);
+  return fmt::format("{} Credential={}/{},SignedHeaders={},Signature={}", algorithm, credentials.access_key_id, scope,
+                     names, to_hex(signature));
+}
+
+const Sha256& Signer::key_for(std::string_view day, std::string_view region, const Secret& secret) {
+  if (day == day_ && region == region_ && secret.reveal() == secret_.reveal()) return key_;
+  key_ = hmac(as_view("AWS4" + secret.reveal()), day);
+  for (const std::string_view step : {region, std::string_view("s3"), std::string_view("aws4_request")}) {
+    key_ = hmac(key_, step);
+  }
+  day_ = day;
+  region_ = region;
+  secret_ = secret;
+  return key_;
 }
 
 std::string encode_target(std::string_view path, const Query& query) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,17 +41,33 @@ struct Signed {
   http::Headers headers;  ///< the given fields, the `x-amz-` ones and Authorization; not Host
 };
 
-/// Signs one request with AWS Signature Version 4, header form, service `s3`.
+using Sha256 = std::array<std::byte, 32>;
+
+/// Signs requests with AWS Signature Version 4, header form, service `s3`.
 ///
 /// Encodes each byte of the path once and keeps `a//b`, `.` and `..` as they are; sorts the query
 /// by encoded (name, value) pairs and writes a bare name as `name=`. Signs host and every given
 /// field except those that proxies change (User-Agent, Accept, Accept-Encoding, Expect, Connection,
 /// Content-Length, Transfer-Encoding), which are sent unsigned. Given fields named Host,
 /// Authorization, x-amz-date, x-amz-content-sha256 or x-amz-security-token are dropped: they are
-/// made here. Anonymous credentials give the same target and only the given fields. Does not check
-/// that header values are free of line breaks. Pure; any thread; does not fail. Source: contract
-/// s3, 2.1 and 2.2; the four examples that AWS published are in the test.
-Signed sign(const SigningInput& input, const Credentials& credentials);
+/// made here. Does not check that header values are free of line breaks. The key of the day is
+/// kept, since making it takes four of the five HMACs; what comes out depends only on what is
+/// given. Not thread-safe; does not fail. Source: contract s3, 2.1 and 2.2; the four examples that
+/// AWS published are in the test.
+class Signer {
+ public:
+  Signed sign(const SigningInput& input, const Credentials& credentials);
+
+ private:
+  std::string authorization(const SigningInput& input, const Credentials& credentials, const std::string& time,
+                            const http::Headers& sent);
+  const Sha256& key_for(std::string_view day, std::string_view region, const Secret& secret);
+
+  std::string day_;  ///< `YYYYMMDD`; empty: there is no key yet
+  std::string region_;
+  Secret secret_;
+  Sha256 key_{};
+};
 
 /// The target alone: encoded path, then `?` and the sorted query if there is one.
 std::string encode_target(std::string_view path, const Query& query);

@@ -98,6 +98,10 @@ TEST_CASE("text: blanks at the ends go, case folds in ASCII only") {
   CHECK(trim(" \t\r\n a b \n") == "a b");
   CHECK(trim(" \n").empty());
   CHECK(to_lower("ÄbC-Z") == "Äbc-z");
+  CHECK(same_but_for_case("Content-Type", "content-tYPE"));
+  CHECK_FALSE(same_but_for_case("etag", "etags"));
+  CHECK_FALSE(same_but_for_case("etags", "etag"));
+  CHECK_FALSE(same_but_for_case("a@", "a`"));  // a bit apart, as letters are, but no letters
 }
 
 TEST_CASE("log: an address in a log has no query and no user") {

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <set>
+#include <utility>
 
 using namespace hfpour;
 using namespace hfpour::s3;
@@ -30,6 +32,10 @@ SigningInput botocore_input(std::string method, std::string path, Query query = 
   return {
       std::move(method), "store.example",        std::move(path), std::move(query), {}, std::string(unsigned_payload),
       "eu-west-2",       at(2026, 11, 21, 37230)};
+}
+
+Signed sign(const SigningInput& input, const Credentials& credentials) {
+  return Signer().sign(input, credentials);
 }
 
 std::string authorization(const Signed& request) {
@@ -158,6 +164,32 @@ TEST_CASE("sigv4: the query is encoded and sorted by name, then value") {
     CHECK(request.target == row.target);
     CHECK(signature(request) == row.signature);  // by botocore
   }
+}
+
+TEST_CASE("sigv4: one signer signs for each day, region and secret as a fresh one does") {
+  Credentials other = botocore_example();
+  other.secret = Secret("another secret");
+  SigningInput next_day = botocore_input("PUT", "/bucket/k");
+  next_day.time += std::chrono::days(1);
+  SigningInput elsewhere = botocore_input("PUT", "/bucket/k");
+  elsewhere.region = "us-east-1";
+  const SigningInput first = botocore_input("PUT", "/bucket/k");
+  const std::pair<SigningInput, Credentials> steps[] = {
+      {first, botocore_example()},
+      {first, botocore_example()},
+      {next_day, botocore_example()},
+      {elsewhere, botocore_example()},
+      {first, other},
+      {first, botocore_example()},
+  };
+  Signer signer;
+  std::set<std::string> different;
+  for (const auto& [input, credentials] : steps) {
+    const std::string made = signature(signer.sign(input, credentials));
+    CHECK(made == signature(sign(input, credentials)));
+    different.insert(made);
+  }
+  CHECK(different.size() == 4);
 }
 
 TEST_CASE("sigv4: a session token is sent and signed") {
