@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "http/exchange.h"
+#include "http/receive_buffer.h"
 
 namespace hfpour::http {
 
@@ -13,6 +14,7 @@ Client::~Client() {
 
 void Client::set_buffers(long receive_window, long send_buffer) {
   leg_.receive_window = receive_window;
+  leg_.window_fixed = can_fix_receive_buffer(receive_window);
   leg_.send_buffer = send_buffer;
 }
 

@@ -21,9 +21,10 @@ struct Leg {
   bool direct = false;             ///< never through a proxy, whatever the environment says
   Millis connect_timeout{10'000};  ///< contracts hub §9 (10 to 15 s), s3 §4.13 (10 s)
   Millis stall_limit{60'000};      ///< nothing moved for so long while we were ready: give up this exchange
-  long receive_window = 0;  ///< bytes a peer may have under way to us, kernel memory included; 0 = kernel's choice
-  long send_buffer = 0;     ///< bytes of kernel memory for what we send; 0 = kernel's choice
-  long buffer_bytes = 64 * 1024;  ///< libcurl's own buffer, one for each direction and exchange
+  long receive_window = 0;         ///< bytes a peer may have under way to us; 0 = kernel's choice
+  bool window_fixed = false;       ///< the kernel grants it; else it must be watched (http/receive_buffer.h)
+  long send_buffer = 0;            ///< bytes of kernel memory for what we send; 0 = kernel's choice
+  long buffer_bytes = 64 * 1024;   ///< libcurl's own buffer, one for each direction and exchange
   /// Gets one line about each exchange that has ended, without any query or header; empty: nobody wants it.
   std::function<void(const std::string& line)> trace = {};
 };

@@ -2,8 +2,6 @@
 #include "http/exchange.h"
 
 #include <fmt/core.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
@@ -12,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "http/classify.h"
+#include "http/receive_buffer.h"
 #include "http/url.h"
 
 namespace hfpour::http {
@@ -240,7 +239,10 @@ std::size_t Exchange::on_body(ByteView bytes) {
   if (!accepted_) accepted_ = inlet_ != nullptr && accept_(response_);
   if (*accepted_) {
     switch (inlet_->take(bytes)) {
-      case Inlet::Take::all: received_ += bytes.size(); return bytes.size();
+      case Inlet::Take::all:
+        received_ += bytes.size();
+        look_at_receive_buffer(bytes.size());
+        return bytes.size();
       case Inlet::Take::wait:
         receive_paused_ = true;
         streamed_since_look_ = false;
@@ -260,6 +262,17 @@ std::size_t Exchange::on_body(ByteView bytes) {
   received_ += bytes.size();
   response_.body.append(as_text(bytes));
   return bytes.size();
+}
+
+void Exchange::look_at_receive_buffer(Bytes more) {
+  const Leg& leg = client_.leg();
+  if (leg.receive_window == 0 || leg.window_fixed || growth_ended_) return;
+  received_unseen_ += more;
+  if (received_unseen_ < look_at_buffer_each) return;
+  received_unseen_ = 0;
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  if (curl_easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK) return;
+  growth_ended_ = end_growth(socket, leg.receive_window);
 }
 
 std::size_t Exchange::on_send(std::span<std::byte> buffer) {
@@ -318,15 +331,10 @@ CURLcode Exchange::tls_callback(CURL*, void* context, void* self) {
   return CURLE_OK;
 }
 
-// A cgroup is charged for socket buffers, and one socket may grow to 6 MiB or more by itself. SO_RCVBUF is cut to
-// net.core.rmem_max, so a larger window is bounded with TCP_WINDOW_CLAMP, which leaves the kernel's tuning on.
+// A cgroup is charged for socket buffers, and one socket may grow to 6 MiB or more by itself.
 int Exchange::socket_callback(void* self, curl_socket_t socket, curlsocktype) {
   const Leg& leg = static_cast<Exchange*>(self)->client_.leg();
-  if (leg.receive_window > 0) {
-    const int window = static_cast<int>(leg.receive_window);
-    setsockopt(socket, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
-    if (leg.receive_window <= 256 * 1024) setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
-  }
+  if (leg.receive_window > 0) bound_receive_buffer(socket, leg.receive_window, leg.window_fixed);
   if (leg.send_buffer > 0) {
     const int buffer = static_cast<int>(leg.send_buffer);
     setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);

@@ -51,6 +51,7 @@ class Exchange final : public Completion, public Waker {
   void prepare_connection();
   void arm_watchdog();
   void look_for_stall();
+  void look_at_receive_buffer(Bytes more);
   void finish(Error error);
   void go_on();
   void on_done(CURLcode code) override;
@@ -91,6 +92,8 @@ class Exchange final : public Completion, public Waker {
   Bytes received_since_look_ = 0;
   Bytes received_ = 0;
   Bytes sent_ = 0;
+  Bytes received_unseen_ = 0;         ///< since the kernel's buffer was looked at
+  bool growth_ended_ = false;         ///< of that buffer
   bool streamed_since_look_ = false;  ///< the body was flowing, unpaused, since the last look
   bool tls_;
   std::optional<Reactor::TimerId> watchdog_;

@@ -23,8 +23,8 @@ constexpr double first_byte_seconds = 0.66;
 constexpr double stream_speed = 28.0;  // MiB/s
 /// From a part's last byte to the store's answer: measured with scripts/bench, whose store takes 60 ms.
 constexpr double answer_seconds = 0.1;
-/// Above this the kernel treats a window as advice (http/exchange.cc): it grows once the reader is fast, and stays.
-/// Lanes that wait for a ring would fill it, each with megabytes; a single fast one had 17 MiB (docs/performance.md).
+/// What every kernel fixes. Above this an older one treats a window as advice (http/receive_buffer.h): lanes that wait
+/// for a ring would fill it, each with megabytes; a single fast one had 17 MiB (docs/performance.md).
 constexpr Bytes hard_window = 256 * KiB;
 /// With less room than this there is none for such a window.
 constexpr Bytes scarce_room = 32 * MiB;
@@ -41,7 +41,7 @@ struct Buffers {
   Bytes receive;
   Bytes send;
 };
-// From generous to thrifty. The kernel charges up to twice what is asked for (socket(7), SO_RCVBUF).
+// From generous to thrifty.
 constexpr std::array<Buffers, 3> buffer_steps = {{{1 * MiB, 384 * KiB}, {512 * KiB, 256 * KiB}, {192 * KiB, 96 * KiB}}};
 
 /// The same, with windows that the kernel cannot let grow.
@@ -56,8 +56,10 @@ std::array<Buffers, 3> steps_for(Bytes room) {
   return room < scarce_room ? hard_steps() : buffer_steps;
 }
 
+/// The kernel charges twice for a window that is full (socket(7), SO_RCVBUF), and large ones are when cores are: 32
+/// held 64 MiB (docs/performance.md).
 Bytes per_lane(const Buffers& buffers) {
-  return user_space_of_download + buffers.receive;
+  return user_space_of_download + buffers.receive * (buffers.receive > hard_window ? 2 : 1);
 }
 
 Bytes per_ring(Bytes ring, const Buffers& buffers) {
@@ -82,14 +84,15 @@ MemoryPlan cut(unsigned lanes, unsigned rings, Bytes ring, const Buffers& buffer
   return plan;
 }
 
-/// The plan with the most generous kernel buffers that still leaves a good number of lanes; nothing when not even
-/// one lane fits.
+/// The plan with the most generous kernel buffers that still leaves a good number of lanes, the first only where they
+/// cost few; nothing when not even one lane fits.
 std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
   const std::array<Buffers, 3> steps = steps_for(room);
   for (const Buffers& buffers : steps) {
     const auto lanes = static_cast<unsigned>(std::min<Bytes>(room / per_pair(ring, buffers), wished));
     const bool last = &buffers == &steps.back();
-    if (lanes == 0 || (lanes < wished && lanes < std::max(4U, wished / 4) && !last)) continue;
+    const unsigned enough = &buffers == &steps.front() ? wished - wished / 4 : wished / 4;
+    if (lanes == 0 || (lanes < wished && lanes < std::max(4U, enough) && !last)) continue;
     MemoryPlan plan = cut(lanes, lanes, ring, buffers);
     plan.held_by_memory = lanes < wished;
     return plan;

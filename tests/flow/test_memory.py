@@ -31,6 +31,7 @@ class Sampler:
 
     def __init__(self, pid):
         self.pid, self.peak, self.at_peak, self.samples, self.with_sockets = pid, 0, (0, 0), 0, 0
+        self.receive_buffers = {}  # {peer: sizes the kernel gave them}
         self.high_water = 0  # VmHWM; the ru_maxrss of wait4 would begin with what pytest itself had when it forked
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.work)
@@ -63,7 +64,8 @@ class Sampler:
         for entry in re.split(r"\n(?=\S)", said):
             if f"pid={self.pid}," not in entry:
                 continue
-            received = re.search(r"skmem:\(r(\d+)", entry)
+            received = re.search(r"skmem:\(r(\d+),rb(\d+)", entry)
+            self.receive_buffers.setdefault(entry.split()[4], set()).add(int(received.group(2)))
             queued = re.search(r"skmem:\([^)]*?\bw(\d+)", entry)
             total += int(received.group(1)) + int(queued.group(1))
         return total
@@ -196,6 +198,20 @@ def test_memory_stays_below_the_ceiling(large, repository, count, memory):
     assert sampler.samples > 5 and sampler.with_sockets > 0, "the sampler saw nothing"
     assert sampler.high_water <= memory * MIB, sampler.high_water / MIB
     assert sampler.peak <= memory * MIB, [part / MIB for part in sampler.at_peak]
+
+
+def test_the_kernel_does_not_let_the_buffers_of_downloads_grow(large):
+    """Its own tuning does, file after file on the same connection, wherever the cores are the limit."""
+    hub, store, pour = large
+    result, sampler = pour_with(pour, "me/sixteen", "256Mi")
+    assert result.exit == 0, result.stderr
+    buffers = sampler.receive_buffers[hub.cdn.split("//")[1]]
+    with open("/proc/sys/net/core/rmem_max", encoding="ascii") as limit:
+        granted = int(limit.read()) >= MIB
+    if granted:
+        assert buffers == {2 * MIB}, "twice the window of 1 MiB, which all have room for"
+    else:
+        assert max(buffers) <= 16 * MIB, "tuning is ended when the buffer has become large"
 
 
 @pytest.mark.parametrize("memory", [64, 256])

@@ -150,6 +150,18 @@ TEST_CASE("memory plan: with memory for it a stripe has several parts, so that f
   }
 }
 
+TEST_CASE(
+    "memory plan: a large window is counted twice, as the kernel does when it is full, and must not cost many lanes") {
+  const auto plenty = plan_memory(need_of(256 * MiB, 100, 0));
+  CHECK(plenty->lanes == 32);
+  CHECK(plenty->receive_window == 1 * MiB);
+  CHECK(plenty->per_lane >= 2 * plenty->receive_window);
+  const auto less = plan_memory(need_of(128 * MiB, 100, 0));
+  CHECK(less->lanes >= 24);
+  CHECK(less->receive_window == 512 * KiB);
+  CHECK(less->per_lane >= 2 * less->receive_window);
+}
+
 TEST_CASE("memory plan: windows that the kernel may let grow are only given where there is room for that") {
   CHECK(plan_memory(need_of(32 * MiB, 1, 0))->receive_window <= 256 * KiB);
   CHECK(plan_memory(need_of(40 * MiB, 8, 0, 4))->receive_window <= 256 * KiB);

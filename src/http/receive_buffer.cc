@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "http/receive_buffer.h"
+
+#include <linux/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace hfpour::http {
+namespace {
+
+void set(int socket, int level, int name, int value) {
+  setsockopt(socket, level, name, &value, sizeof value);
+}
+
+/// As the kernel counts it: twice what was asked for, with room for its own notes (socket(7)).
+long size_of_receive_buffer(int socket) {
+  int size = 0;
+  socklen_t length = sizeof size;
+  return getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, &length) == 0 ? size : 0;
+}
+
+}  // namespace
+
+bool can_fix_receive_buffer(long window) {
+  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  set(probe, SOL_SOCKET, SO_RCVBUF, static_cast<int>(window));
+  // 208 KiB for the 256 that a plan may want do as well.
+  const bool granted = size_of_receive_buffer(probe) / 2 >= window * 3 / 4;
+  close(probe);
+  return granted;
+}
+
+void bound_receive_buffer(int socket, long window, bool fixed) {
+  if (fixed) {
+    set(socket, SOL_SOCKET, SO_RCVBUF, static_cast<int>(window));
+  } else {
+    set(socket, IPPROTO_TCP, TCP_WINDOW_CLAMP, static_cast<int>(window));
+  }
+}
+
+bool end_growth(int socket, long window) {
+  // One step of the kernel's may double the buffer; from here it ends between one window and three.
+  if (size_of_receive_buffer(socket) <= window) return false;
+  int locked = 0;
+  socklen_t length = sizeof locked;
+  if (getsockopt(socket, SOL_SOCKET, SO_BUF_LOCK, &locked, &length) != 0) return false;
+  set(socket, SOL_SOCKET, SO_BUF_LOCK, locked | SOCK_RCVBUF_LOCK);
+  return true;
+}
+
+}  // namespace hfpour::http
