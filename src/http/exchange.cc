@@ -264,9 +264,10 @@ std::size_t Exchange::on_body(ByteView bytes) {
   return bytes.size();
 }
 
+/// Also of a connection that was opened before there was a plan, with the kernel's choice.
 void Exchange::look_at_receive_buffer(Bytes more) {
   const Leg& leg = client_.leg();
-  if (leg.receive_window == 0 || leg.window_fixed || growth_ended_) return;
+  if (leg.receive_window == 0 || growth_ended_) return;
   received_unseen_ += more;
   if (received_unseen_ < look_at_buffer_each) return;
   received_unseen_ = 0;

@@ -42,7 +42,7 @@ void bound_receive_buffer(int socket, long window, bool fixed) {
 }
 
 bool end_growth(int socket, long window) {
-  // One step of the kernel's may double the buffer; from here it ends between one window and three.
+  // The kernel's steps are large: 32 of them ended at 3.4 windows on average (docs/performance.md).
   if (size_of_receive_buffer(socket) <= window) return false;
   int locked = 0;
   socklen_t length = sizeof locked;
