@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/text.h"
+#include "http/receive_buffer.h"
 #include "hub/file_source.h"
 #include "loop/deadline.h"
 #include "loop/task_group.h"
@@ -200,6 +201,7 @@ Result<MemoryPlan> Run::plan_lanes(const Work& work) const {
   need.resident = resident_now() + warm_up + records;
   need.lanes = settings_.lanes;
   need.part_size = settings_.part_size;
+  need.windows_fixed = http::can_fix_receive_buffer(largest_window);
   for (const FileEntry* const file : work.to_pour) {
     ++(file->size > settings_.part_size ? need.large_files : need.small_files);
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "http/receive_buffer.h"
 #include "hub/file_source.h"
 #include "pipe/tar.h"
 #include "run/store_keys.h"
@@ -116,6 +117,7 @@ Task<Result<void>> StreamOut::pour(Source& source, http::Client& leg, const Fram
   need.resident = resident_now() + warm_up;
   need.lanes = settings_.lanes;
   need.part_size = part;
+  need.windows_fixed = http::can_fix_receive_buffer(largest_window);
   // Bytes leave in order, so lanes side by side can only fetch ahead, and that is worth it with rings as long as a
   // stripe.
   need.large_files = 1;

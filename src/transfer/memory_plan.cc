@@ -40,26 +40,38 @@ constexpr std::array<Bytes, 4> rings_to_try = {2 * MiB, 1 * MiB, 512 * KiB, 256 
 struct Buffers {
   Bytes receive;
   Bytes send;
+  Bytes charged;  ///< kernel memory of a receive window that is full
 };
+using Steps = std::array<Buffers, 3>;
 // From generous to thrifty.
-constexpr std::array<Buffers, 3> buffer_steps = {{{1 * MiB, 384 * KiB}, {512 * KiB, 256 * KiB}, {192 * KiB, 96 * KiB}}};
+constexpr std::array<Bytes, 3> windows = {largest_window, 512 * KiB, 192 * KiB};
+constexpr std::array<Bytes, 3> send_buffers = {384 * KiB, 256 * KiB, 96 * KiB};
 
-/// The same, with windows that the kernel cannot let grow.
-std::array<Buffers, 3> hard_steps() {
-  std::array<Buffers, 3> steps = buffer_steps;
-  for (Buffers& buffers : steps) buffers.receive = std::min(buffers.receive, hard_window);
+/// With windows that no kernel lets grow.
+Steps hard_steps() {
+  Steps steps{};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Bytes window = std::min(windows[i], hard_window);
+    steps[i] = {window, send_buffers[i], window};
+  }
   return steps;
 }
 
-/// Those for whole files.
-std::array<Buffers, 3> steps_for(Bytes room) {
-  return room < scarce_room ? hard_steps() : buffer_steps;
+/// Those for whole files. The kernel charges twice for a window that is full (socket(7), SO_RCVBUF), and large ones are
+/// when cores are: 32 held 64 MiB; where they could not be fixed, 108 (docs/performance.md).
+Steps steps_for(Bytes room, bool windows_fixed) {
+  Steps steps = hard_steps();
+  if (room < scarce_room) return steps;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (windows[i] <= hard_window) continue;
+    steps[i].receive = windows[i];
+    steps[i].charged = windows[i] * (windows_fixed ? 2 : 4);
+  }
+  return steps;
 }
 
-/// The kernel charges twice for a window that is full (socket(7), SO_RCVBUF), and large ones are when cores are: 32
-/// held 64 MiB (docs/performance.md).
 Bytes per_lane(const Buffers& buffers) {
-  return user_space_of_download + buffers.receive * (buffers.receive > hard_window ? 2 : 1);
+  return user_space_of_download + buffers.charged;
 }
 
 Bytes per_ring(Bytes ring, const Buffers& buffers) {
@@ -86,8 +98,8 @@ MemoryPlan cut(unsigned lanes, unsigned rings, Bytes ring, const Buffers& buffer
 
 /// The plan with the most generous kernel buffers that still leaves a good number of lanes, the first only where they
 /// cost few; nothing when not even one lane fits.
-std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
-  const std::array<Buffers, 3> steps = steps_for(room);
+std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring, bool windows_fixed) {
+  const Steps steps = steps_for(room, windows_fixed);
   for (const Buffers& buffers : steps) {
     const auto lanes = static_cast<unsigned>(std::min<Bytes>(room / per_pair(ring, buffers), wished));
     const bool last = &buffers == &steps.back();
@@ -101,9 +113,9 @@ std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring) {
 }
 
 /// As many lanes as are wished for, with the longest rings and then the most generous buffers that allow it.
-std::optional<MemoryPlan> fit_all(Bytes room, unsigned wished) {
+std::optional<MemoryPlan> fit_all(Bytes room, unsigned wished, bool windows_fixed) {
   for (const Bytes ring : rings_to_try) {
-    for (const Buffers& buffers : steps_for(room)) {
+    for (const Buffers& buffers : steps_for(room, windows_fixed)) {
       if (wished * per_pair(ring, buffers) <= room) return cut(wished, wished, ring, buffers);
     }
   }
@@ -170,17 +182,17 @@ Result<MemoryPlan> plan_memory(const MemoryNeed& need) {
   const auto files = static_cast<unsigned>(std::clamp<std::size_t>(need.large_files + need.small_files, 1, wished));
 
   // Without stripes a lane more than there are files would only stand idle.
-  std::optional<MemoryPlan> whole = fit(room, files, usual_ring);
+  std::optional<MemoryPlan> whole = fit(room, files, usual_ring, need.windows_fixed);
   if (need.lanes > 0 && whole && whole->lanes < files) {
-    if (const std::optional<MemoryPlan> all = fit_all(room, files)) whole = all;
+    if (const std::optional<MemoryPlan> all = fit_all(room, files, need.windows_fixed)) whole = all;
   }
   if (!whole || whole->lanes < std::min(files, 4U)) {
-    if (const std::optional<MemoryPlan> shorter = fit(room, files, shortest_ring)) {
+    if (const std::optional<MemoryPlan> shorter = fit(room, files, shortest_ring, need.windows_fixed)) {
       whole = shorter;
       whole->held_by_memory = true;
     }
   }
-  if (!whole) return does_not_fit(need, per_pair(shortest_ring, buffer_steps.back()));
+  if (!whole) return does_not_fit(need, per_pair(shortest_ring, hard_steps().back()));
   if (need.large_files == 0 || need.large_files >= wished) return *whole;
   const unsigned most = need.lanes > 0 ? wished : most_lanes;
   const std::optional<MemoryPlan> stripes = fit_stripes(room, most, need.part_size);

@@ -162,6 +162,18 @@ TEST_CASE(
   CHECK(less->per_lane >= 2 * less->receive_window);
 }
 
+TEST_CASE("memory plan: a large window that the kernel does not fix is counted four times") {
+  for (const Bytes ceiling : {128 * MiB, 256 * MiB, 512 * MiB}) {
+    MemoryNeed need = need_of(ceiling, 100, 0);
+    need.windows_fixed = false;
+    const auto plan = plan_memory(need);
+    CAPTURE(ceiling / MiB);
+    CHECK(plan->lanes >= 16);
+    CHECK(plan->receive_window > 256 * KiB);
+    CHECK(plan->per_lane >= 4 * plan->receive_window);
+  }
+}
+
 TEST_CASE("memory plan: windows that the kernel may let grow are only given where there is room for that") {
   CHECK(plan_memory(need_of(32 * MiB, 1, 0))->receive_window <= 256 * KiB);
   CHECK(plan_memory(need_of(40 * MiB, 8, 0, 4))->receive_window <= 256 * KiB);
