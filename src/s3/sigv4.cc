@@ -80,8 +80,8 @@ std::string canonical_path(std::string_view path) {
 }
 
 /// The signed fields, sorted by lower-case name; repeated ones joined in their order.
-std::map<std::string, std::string> signed_fields(std::string_view host, const http::Headers& sent) {
-  std::map<std::string, std::string> fields = {{"host", canonical_value(host)}};
+std::map<std::string, std::string> signed_fields(const http::Headers& sent) {
+  std::map<std::string, std::string> fields;
   for (const http::Header& field : sent.fields()) {
     if (contains(left_unsigned, field.name)) continue;
     const auto [at, fresh] = fields.try_emplace(to_lower(field.name), canonical_value(field.value));
@@ -95,6 +95,7 @@ std::map<std::string, std::string> signed_fields(std::string_view host, const ht
 Signed Signer::sign(const SigningInput& input, const Credentials& credentials) {
   Signed out;
   out.target = encode_target(input.path, input.query);
+  out.headers.add("Host", input.host);
   for (const http::Header& field : input.headers.fields()) {
     if (!contains(made_here, field.name)) out.headers.add(field.name, field.value);
   }
@@ -112,7 +113,7 @@ std::string Signer::authorization(const SigningInput& input, const Credentials& 
                                   const http::Headers& sent) {
   std::string names;
   std::string lines;
-  for (const auto& [name, value] : signed_fields(input.host, sent)) {
+  for (const auto& [name, value] : signed_fields(sent)) {
     names.append(names.empty() ? "" : ";").append(name);
     lines.append(name).append(":").append(value).append("\n");
   }

@@ -26,7 +26,7 @@ inline constexpr std::string_view empty_payload = "e3b0c44298fc1c149afbf4c8996fb
 /// Everything a signature depends on, besides the credentials.
 struct SigningInput {
   std::string method;  ///< upper case
-  std::string host;    ///< as the Host field will be sent: with a non-default port
+  std::string host;    ///< for the Host field: with a non-default port
   std::string path;    ///< decoded, such as `/bucket/a b`; never normalised
   Query query;
   http::Headers headers;      ///< further fields to send
@@ -38,7 +38,7 @@ struct SigningInput {
 /// What has to go on the wire, byte for byte: sending anything else breaks the signature.
 struct Signed {
   std::string target;     ///< path and query, encoded; curl must not normalise it (PATH_AS_IS)
-  http::Headers headers;  ///< the given fields, the `x-amz-` ones and Authorization; not Host
+  http::Headers headers;  ///< Host, the given fields, the `x-amz-` ones and Authorization
 };
 
 using Sha256 = std::array<std::byte, 32>;
@@ -50,10 +50,11 @@ using Sha256 = std::array<std::byte, 32>;
 /// field except those that proxies change (User-Agent, Accept, Accept-Encoding, Expect, Connection,
 /// Content-Length, Transfer-Encoding), which are sent unsigned. Given fields named Host,
 /// Authorization, x-amz-date, x-amz-content-sha256 or x-amz-security-token are dropped: they are
-/// made here. Does not check that header values are free of line breaks. The key of the day is
-/// kept, since making it takes four of the five HMACs; what comes out depends only on what is
-/// given. Not thread-safe; does not fail. Source: contract s3, 2.1 and 2.2; the four examples that
-/// AWS published are in the test.
+/// made here, and Host is not left to libcurl, which would send `127.0.0.1` for `127.1`. Does not
+/// check that header values are free of line breaks. The key of the day is kept, since making it
+/// takes four of the five HMACs; what comes out depends only on what is given. Not thread-safe;
+/// does not fail. Source: contract s3, 2.1 and 2.2; the four examples that AWS published are in the
+/// test.
 class Signer {
  public:
   Signed sign(const SigningInput& input, const Credentials& credentials);

@@ -16,7 +16,7 @@ struct MemoryNeed {
   Bytes part_size = 0;
   std::size_t large_files = 0;  ///< longer than one part
   std::size_t small_files = 0;
-  bool windows_fixed = true;  ///< whether the kernel grants receive buffers for `largest_window`, so that none grows
+  bool windows_fixed = false;  ///< whether the kernel grants receive buffers for `largest_window`, so that none grows
 };
 
 /// The longest receive window that a plan gives to a connection.

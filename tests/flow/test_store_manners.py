@@ -155,6 +155,12 @@ def test_virtual_host_addressing_has_the_bucket_in_the_host_only(model, binary, 
         assert result.exit == 3, result.stderr
 
 
+@pytest.mark.parametrize("host", ["127.1", "2130706433"])
+def test_an_endpoint_is_sent_as_it_was_signed(model, store, pour, host):
+    """libcurl writes either out as 127.0.0.1."""
+    pours(store, pour, "--endpoint-url", f"http://{host}:{urllib.parse.urlsplit(store.url).port}", faults=0)
+
+
 @pytest.mark.row("s3 4.9.1", "s3 8.7")
 def test_expect_is_never_sent(model, store, pour):
     pours(store, pour, faults=0)

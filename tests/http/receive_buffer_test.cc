@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 #include <linux/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,10 +20,10 @@ class TcpSocket {
   TcpSocket& operator=(const TcpSocket&) = delete;
   ~TcpSocket() { close(number); }
 
-  int get(int name) const {
+  int get(int name, int level = SOL_SOCKET) const {
     int value = -1;
     socklen_t length = sizeof value;
-    REQUIRE(getsockopt(number, SOL_SOCKET, name, &value, &length) == 0);
+    REQUIRE(getsockopt(number, level, name, &value, &length) == 0);
     return value;
   }
   void set(int name, int value) const { REQUIRE(setsockopt(number, SOL_SOCKET, name, &value, sizeof value) == 0); }
@@ -46,6 +48,7 @@ TEST_CASE("receive buffer: one that is not fixed goes on being tuned until it is
   const TcpSocket socket;
   bound_receive_buffer(socket.number, window, false);
   CHECK(socket.tuned());
+  CHECK(socket.get(TCP_WINDOW_CLAMP, IPPROTO_TCP) == window);
   for (const bool enough : {false, true}) {
     socket.set(SO_RCVBUF, static_cast<int>(enough ? window : window / 2));
     socket.set(SO_BUF_LOCK, SOCK_SNDBUF_LOCK);  // as the kernel's tuning would have left it

@@ -17,6 +17,7 @@ MemoryNeed need_of(Bytes ceiling, std::size_t large, std::size_t small, unsigned
   need.part_size = 16 * MiB;
   need.large_files = large;
   need.small_files = small;
+  need.windows_fixed = true;
   return need;
 }
 
@@ -90,6 +91,7 @@ TEST_CASE("memory plan: the sum never exceeds the ceiling") {
     need.part_size = 5 * MiB + draw(i % 7 == 0 ? 5e9 : 1e8);
     need.large_files = draw(i % 5 == 0 ? 1e5 : 40);
     need.small_files = draw(50);
+    need.windows_fixed = i % 2 == 0;
     const auto plan = plan_memory(need);
     if (!plan) continue;
     ++planned;
