@@ -138,7 +138,8 @@ void Exchange::prepare_method() {
     curl_easy_setopt(easy_, CURLOPT_SEEKDATA, this);
   } else if (has_body) {
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request_.body.data());
+    // Without an address libcurl would read from stdin.
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request_.body.empty() ? "" : request_.body.data());
   }
   if (request_.method != "GET" && request_.method != "HEAD") {
     curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());

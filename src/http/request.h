@@ -36,9 +36,9 @@ class Headers {
 /// One request to be sent. A small body stands in `body`; a large one comes from an outlet (see `Exchange`).
 struct Request {
   std::string method = "GET";
-  std::string url;  ///< sent as it stands, already encoded
-  Headers headers;  ///< names and values are sent verbatim
-  std::string body;
+  std::string url;        ///< sent as it stands, already encoded
+  Headers headers;        ///< names and values are sent verbatim
+  std::string_view body;  ///< lent until the exchange has ended: a manifest may have 30 MiB
 };
 
 /// True for the statuses that send the asker to their `Location`.

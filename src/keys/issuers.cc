@@ -84,11 +84,12 @@ Task<Result<Grant>> WebIdentityIssuer::once(CancelToken cancel) {
   const std::string session = identity_.session_name.empty() ? "hfpour" : identity_.session_name;
   http::Request request{"POST", identity_.endpoint + "/", {}, ""};
   request.headers.add("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
-  request.body = form({{"Action", "AssumeRoleWithWebIdentity"},
-                       {"Version", "2011-06-15"},
-                       {"RoleArn", identity_.role_arn},
-                       {"RoleSessionName", session},
-                       {"WebIdentityToken", trim(token->reveal())}});
+  const std::string body = form({{"Action", "AssumeRoleWithWebIdentity"},
+                                 {"Version", "2011-06-15"},
+                                 {"RoleArn", identity_.role_arn},
+                                 {"RoleSessionName", session},
+                                 {"WebIdentityToken", trim(token->reveal())}});
+  request.body = body;
   Result<http::Response> answer = co_await ask_within(legs_.sts, std::move(request), sts_limit, who, cancel);
   if (!answer) co_return answer.error();
   if (answer->status != 200) {

@@ -80,6 +80,7 @@ class Bucket {
     Credentials keys;
   };
 
+  /// The call as it goes on the wire, with its body lent.
   http::Request sign_call(const Call& call, bool streamed, const Credentials& keys);
   bool mend(Remedy remedy, const http::Response& answer, const Signing& used);
 

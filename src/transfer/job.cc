@@ -49,7 +49,7 @@ struct Job::File {
 
   const FileEntry& entry;
   PartPlan parts;
-  Bytes stripe;  ///< length of a piece, whole parts; the file's size when it is poured in one
+  Bytes stripe;  ///< as in `Waiting`
   Bytes dealt = 0;
   unsigned active = 0;
   unsigned tries = 0;
@@ -60,6 +60,7 @@ struct Job::File {
   std::unique_ptr<CancelSource> cancel;
   std::optional<StoredFile> stored_whole;
   std::optional<Error> error;
+  bool ended = false;  ///< stored, or failed for good
 };
 
 Job::Job(const Services& services, const std::vector<const FileEntry*>& files, const MemoryPlan& plan, Bytes part_size,
@@ -93,11 +94,15 @@ Task<void> Job::leave_open_files(std::optional<Error> why) {
     if (file->transfer) co_await leave(*file, why ? why->kind : Kind::internal);
     file->transfer.reset();
     file->cancel.reset();
-    // Its lane was told to stop because the store is full elsewhere: the room is needed.
-    if (!file->left || !why || why->kind != Kind::quota) continue;
+    if (file->left) left_.emplace(&file->entry, *std::exchange(file->left, std::nullopt));
+  }
+  files_.clear();
+  if (!why || why->kind != Kind::quota) co_return;
+  // The store is full: the room is needed.
+  for (auto left = left_.begin(); left != left_.end();) {
     Deadline deadline(services_.reactor, abort_deadline, services_.last_call);
-    const Result<void> aborted = co_await services_.sink.abort(file->entry, file->left->upload_id, deadline.token());
-    if (aborted) file->left.reset();
+    const Result<void> aborted = co_await services_.sink.abort(*left->first, left->second.upload_id, deadline.token());
+    left = aborted ? left_.erase(left) : std::next(left);
   }
 }
 
@@ -110,6 +115,7 @@ Task<void> Job::leave(File& file, Kind why) {
 
 std::vector<UnfinishedFile> Job::unfinished() const {
   std::vector<UnfinishedFile> all;
+  for (const auto& [entry, left] : left_) all.push_back(UnfinishedFile{*entry, left});
   for (const auto& file : files_) {
     std::optional<Unfinished> one = file->transfer ? file->transfer->unfinished() : file->left;
     if (one) all.push_back(UnfinishedFile{file->entry, *std::move(one)});
@@ -133,32 +139,38 @@ Result<void> Job::plan_files() {
     if (!parts) return parts.error().at(printable(entry.path));
     const Bytes fitting = stripe_length(plan_, parts->part_size, cut_bytes);
     const bool striped = i >= whole && i < large && fitting > 0;
-    files_.push_back(std::make_unique<File>(entry, *parts, striped ? fitting : std::max<Bytes>(entry.size, 1)));
-    File& file = *files_.back();
-    if (const auto known = left_.find(&entry); known != left_.end()) {
-      file.left = std::move(known->second);
-      file.dealt = file.left->hashed();
-    }
-    waiting_.push_back(&file);
+    waiting_.push_back(Waiting{&entry, striped ? fitting : std::max<Bytes>(entry.size, 1)});
   }
-  left_.clear();
-  unfinished_ = files_.size();
+  unfinished_ = waiting_.size();
   return {};
 }
 
 /// Which file the next piece is of: the first that waits; of several that are cut into stripes the one with the fewest
 /// lanes, since each file's hash is work for one core.
-std::deque<Job::File*>::iterator Job::next_file() {
-  const auto is_striped = [](const File* file) { return file->stripe < file->entry.size; };
+std::deque<Job::Waiting>::iterator Job::next_file() {
+  const auto is_striped = [](const Waiting& one) { return one.stripe < one.entry->size; };
+  const auto lanes = [](const Waiting& one) { return one.file == nullptr ? 0 : one.file->active; };
   const auto end = std::find_if_not(waiting_.begin(), waiting_.end(), is_striped);
   if (end == waiting_.begin()) return end;
-  return std::min_element(waiting_.begin(), end, [](const File* a, const File* b) { return a->active < b->active; });
+  return std::ranges::min_element(waiting_.begin(), end, {}, lanes);
+}
+
+Job::File& Job::open(const Waiting& waiting) {
+  // That there is a plan was seen in `plan_files`.
+  const PartPlan parts = *plan_parts(waiting.entry->size, part_size_, services_.sink.limits());
+  File& file = *files_.emplace_back(std::make_unique<File>(*waiting.entry, parts, waiting.stripe));
+  if (auto left = left_.extract(waiting.entry); !left.empty()) {
+    file.left = std::move(left.mapped());
+    file.dealt = file.left->hashed();
+  }
+  return file;
 }
 
 std::optional<Job::Piece> Job::take_piece() {
   if (waiting_.empty()) return std::nullopt;
   const auto next = next_file();
-  File& file = **next;
+  if (next->file == nullptr) next->file = &open(*next);
+  File& file = *next->file;
   const Bytes end = std::min(file.entry.size, file.dealt + file.stripe);
   const ByteRange range{file.dealt, end};
   file.dealt = end;
@@ -217,7 +229,7 @@ Task<Result<void>> Job::settle(File& file, Result<void> poured) {
   --file.active;
   if (!poured && !file.error) {
     file.error = poured.error();
-    std::erase(waiting_, &file);
+    std::erase_if(waiting_, [&file](const Waiting& one) { return one.file == &file; });
     file.cancel->cancel(Error(Kind::cancelled, "another part of the file failed"));
   }
   if (file.active > 0 || (!file.error && file.dealt < file.entry.size)) co_return Result<void>();
@@ -232,7 +244,9 @@ Task<Result<void>> Job::settle(File& file, Result<void> poured) {
   }
   file.retries += file.transfer->retries();
   if (!stored) co_await leave(file, stored.error().kind);
-  co_return conclude(file, std::move(stored));
+  Result<void> concluded = conclude(file, std::move(stored));
+  std::erase_if(files_, [&file](const auto& one) { return one.get() == &file && one->ended && !one->left; });
+  co_return concluded;
 }
 
 Result<void> Job::conclude(File& file, Result<StoredFile> stored) {
@@ -246,6 +260,7 @@ Result<void> Job::conclude(File& file, Result<StoredFile> stored) {
     return {};
   }
   --unfinished_;
+  file.ended = true;
   services_.source.done(file.entry);
   changed_.notify();
   if (stored) {
@@ -273,7 +288,7 @@ void Job::restart(File& file) {
   file.error.reset();
   file.stored_whole.reset();
   file.dealt = 0;
-  waiting_.push_back(&file);
+  waiting_.push_back(Waiting{&file.entry, file.stripe, &file});
   changed_.notify();
 }
 

@@ -42,13 +42,20 @@ class Job {
 
  private:
   struct File;
+  /// A file with pieces not yet dealt. Small, as there may be 100,000: the rest comes with the first piece.
+  struct Waiting {
+    const FileEntry* entry = nullptr;
+    Bytes stripe = 0;      ///< length of a piece, whole parts; the file's size when it is poured in one
+    File* file = nullptr;  ///< null until the first piece is dealt
+  };
   struct Piece {
     File* file = nullptr;
     ByteRange range;
   };
 
   Result<void> plan_files();
-  std::deque<File*>::iterator next_file();
+  std::deque<Waiting>::iterator next_file();
+  File& open(const Waiting& waiting);
   std::optional<Piece> take_piece();
   Task<Result<void>> work(unsigned index, CancelToken cancel);
   Task<Result<void>> pour(Piece piece, Lane& lane);
@@ -64,11 +71,11 @@ class Job {
   const std::vector<const FileEntry*>& entries_;
   MemoryPlan plan_;
   Bytes part_size_;
-  Leftovers left_;
+  Leftovers left_;  ///< of files that are not begun
   RingLender rings_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  std::vector<std::unique_ptr<File>> files_;
-  std::deque<File*> waiting_;  ///< files with pieces not yet dealt
+  std::vector<std::unique_ptr<File>> files_;  ///< begun and not ended, or ended with something left for a later run
+  std::deque<Waiting> waiting_;
   std::size_t unfinished_ = 0;
   Condition changed_;
   bool stopping_ = false;  ///< an error was met that ends the job

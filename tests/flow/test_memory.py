@@ -19,7 +19,7 @@ pytestmark = pytest.mark.own_size
 BIG = int(os.environ.get("HFPOUR_BIG_BYTES", 512 * MIB))
 SIXTEEN = BIG // 16
 SMALL = {
-    "me/many": [{"path": "part/{:05d}.json", "count": 30000, "size": 100, "seed": 10}],
+    "me/many": [{"path": "part/{:05d}.json", "count": 20000, "size": 100, "seed": 10}],
     "me/most": [{"path": "part/{:06d}.json", "count": 100000, "size": 100, "seed": 11}],
     "me/tiny": [{"path": "part/{:05d}.json", "count": 5000, "size": 100, "seed": 9}],
 }
@@ -248,6 +248,18 @@ def test_memory_of_many_tiny_files(small):
     assert sampler.peak <= 64 * MIB, [part / MIB for part in sampler.at_peak]
 
 
+def test_memory_of_as_many_files_as_the_ceiling_allows(small):
+    """What is kept of each file, in the job, the ledger and the checkpoint's text, is in the plan."""
+    _, store, pour = small
+    refused, _ = pour_with(pour, "me/many", "32Mi", "--dry-run")
+    least = int(re.search(r"give at least (\d+) MiB", refused.stderr).group(1)) + 4  # the listing may lie a little differently
+    result, sampler = pour_with(pour, "me/many", f"{least}Mi")
+    assert result.exit == 0, result.stderr
+    assert len(store.manifest("me/many/")["files"]) == 20_000
+    assert sampler.high_water <= least * MIB, sampler.high_water / MIB
+    assert sampler.peak <= least * MIB, [part / MIB for part in sampler.at_peak]
+
+
 def test_memory_of_a_second_look_at_many_tiny_files(small):
     """Listing, manifest and nothing to do."""
     _, store, pour = small
@@ -272,7 +284,7 @@ def test_memory_that_is_scarce_works_or_is_refused_with_the_arithmetic(large, me
 
 
 def test_memory_that_is_too_little_is_refused_with_the_arithmetic(small):
-    """The listing of 30,000 files alone takes more than the least that may be given."""
+    """The listing of 20,000 files alone takes more than the least that may be given."""
     _, store, pour = small
     refused, sampler = pour_with(pour, "me/many", "32Mi", "--dry-run")
     assert refused.exit == 2, refused.stderr
