@@ -12,10 +12,9 @@ Client::~Client() {
   for (CURL* const easy : idle_) curl_easy_cleanup(easy);
 }
 
-void Client::set_buffers(long receive_window, long send_buffer) {
-  leg_.receive_window = receive_window;
-  leg_.window_fixed = can_fix_receive_buffer(receive_window);
-  leg_.send_buffer = send_buffer;
+void Client::set_buffers(const Buffers& buffers) {
+  leg_.buffers = buffers;
+  leg_.window_fixed = can_fix_receive_buffer(buffers.receive_window);
 }
 
 Task<Result<Response>> Client::fetch(Request request, Bytes body_limit, CancelToken cancel) {

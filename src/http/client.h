@@ -14,6 +14,13 @@ namespace hfpour::http {
 
 class Exchange;
 
+/// What one connection may hold.
+struct Buffers {
+  Bytes receive_window = 0;  ///< what a peer may have under way to us; 0 = kernel's choice
+  Bytes send_buffer = 0;     ///< kernel memory for what we send; 0 = kernel's choice
+  Bytes copy = 64 * KiB;     ///< what libcurl takes at a time in each direction, without TLS
+};
+
 /// How connections of one leg (Hub or store) are made.
 struct Leg {
   std::string user_agent;
@@ -21,10 +28,8 @@ struct Leg {
   bool direct = false;             ///< never through a proxy, whatever the environment says
   Millis connect_timeout{10'000};  ///< contracts hub §9 (10 to 15 s), s3 §4.13 (10 s)
   Millis stall_limit{60'000};      ///< nothing moved for so long while we were ready: give up this exchange
-  long receive_window = 0;         ///< bytes a peer may have under way to us; 0 = kernel's choice
+  Buffers buffers;                 ///< of each connection and exchange
   bool window_fixed = false;       ///< the kernel grants it; else it must be watched (http/receive_buffer.h)
-  long send_buffer = 0;            ///< bytes of kernel memory for what we send; 0 = kernel's choice
-  long buffer_bytes = 64 * 1024;   ///< libcurl's own buffer, one for each direction and exchange
   /// Gets one line about each exchange that has ended, without any query or header; empty: nobody wants it.
   std::function<void(const std::string& line)> trace = {};
 };
@@ -40,7 +45,7 @@ class Client {
   Reactor& reactor() { return reactor_; }
   const Leg& leg() const { return leg_; }
   /// Windows follow from the memory plan, which is known only after the listing.
-  void set_buffers(long receive_window, long send_buffer);
+  void set_buffers(const Buffers& buffers);
 
   /// One small request, one small answer (body at most `body_limit` bytes, else `protocol`). Any status is an answer.
   Task<Result<Response>> fetch(Request request, Bytes body_limit, CancelToken cancel);

@@ -19,7 +19,8 @@ constexpr Bytes most_header_bytes = 256 * KiB;  ///< honest ones stay below 10 K
 // A stream this slow would hold a lane for hours; another edge may do better (contract hub §9: 1 kB/s for 30 s).
 constexpr std::chrono::seconds slow_window{30};
 constexpr Bytes slowest_body = 1000;  ///< per second
-constexpr long one_record = 16 * 1024;
+constexpr Bytes one_record = 16 * KiB;
+constexpr Bytes some_records = 64 * KiB;
 
 /// Behind each record there may be another in memory, which has been read ahead and the kernel does not know of.
 /// libcurl takes one at a time, and tells nobody of one that has no byte of a header or a body, such as the length of a
@@ -117,8 +118,9 @@ void Exchange::prepare_connection() {
   curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, leg.user_agent.c_str());
   // The answer to an upload is short, and TLS gives out one record at a time.
-  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, outlet_ != nullptr || tls_ ? one_record : leg.buffer_bytes);
-  curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, leg.buffer_bytes);
+  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE,
+                   static_cast<long>(outlet_ != nullptr || tls_ ? one_record : leg.buffers.copy));
+  curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(tls_ ? some_records : leg.buffers.copy));
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, &Exchange::tls_callback);
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, this);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &Exchange::socket_callback);
@@ -268,13 +270,13 @@ std::size_t Exchange::on_body(ByteView bytes) {
 /// Also of a connection that was opened before there was a plan, with the kernel's choice.
 void Exchange::look_at_receive_buffer(Bytes more) {
   const Leg& leg = client_.leg();
-  if (leg.receive_window == 0 || growth_ended_) return;
+  if (leg.buffers.receive_window == 0 || growth_ended_) return;
   received_unseen_ += more;
   if (received_unseen_ < look_at_buffer_each) return;
   received_unseen_ = 0;
   curl_socket_t socket = CURL_SOCKET_BAD;
   if (curl_easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK) return;
-  growth_ended_ = end_growth(socket, leg.receive_window);
+  growth_ended_ = end_growth(socket, leg.buffers.receive_window);
 }
 
 std::size_t Exchange::on_send(std::span<std::byte> buffer) {
@@ -327,7 +329,7 @@ CURLcode Exchange::tls_callback(CURL*, void* context, void* self) {
   if (!exchange.tls_) return CURLE_OK;  // a proxy's, whose connections other exchanges may share
   auto* const tls = static_cast<SSL_CTX*>(context);
   SSL_CTX_set_read_ahead(tls, 1);
-  SSL_CTX_set_default_read_buffer_len(tls, static_cast<std::size_t>(exchange.client_.leg().buffer_bytes));
+  SSL_CTX_set_default_read_buffer_len(tls, some_records);
   SSL_CTX_set_msg_callback(tls, &record_callback);
   SSL_CTX_set_msg_callback_arg(tls, &exchange.client_.reactor());  // which outlives all connections
   return CURLE_OK;
@@ -336,9 +338,9 @@ CURLcode Exchange::tls_callback(CURL*, void* context, void* self) {
 // A cgroup is charged for socket buffers, and one socket may grow to 6 MiB or more by itself.
 int Exchange::socket_callback(void* self, curl_socket_t socket, curlsocktype) {
   const Leg& leg = static_cast<Exchange*>(self)->client_.leg();
-  if (leg.receive_window > 0) bound_receive_buffer(socket, leg.receive_window, leg.window_fixed);
-  if (leg.send_buffer > 0) {
-    const int buffer = static_cast<int>(leg.send_buffer);
+  if (leg.buffers.receive_window > 0) bound_receive_buffer(socket, leg.buffers.receive_window, leg.window_fixed);
+  if (leg.buffers.send_buffer > 0) {
+    const int buffer = static_cast<int>(leg.buffers.send_buffer);
     setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
   }
   return CURL_SOCKOPT_OK;

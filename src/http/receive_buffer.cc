@@ -15,15 +15,15 @@ void set(int socket, int level, int name, int value) {
 }
 
 /// As the kernel counts it: twice what was asked for, with room for its own notes (socket(7)).
-long size_of_receive_buffer(int socket) {
+Bytes size_of_receive_buffer(int socket) {
   int size = 0;
   socklen_t length = sizeof size;
-  return getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, &length) == 0 ? size : 0;
+  return getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, &length) == 0 ? static_cast<Bytes>(size) : 0;
 }
 
 }  // namespace
 
-bool can_fix_receive_buffer(long window) {
+bool can_fix_receive_buffer(Bytes window) {
   const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (probe < 0) return false;
   set(probe, SOL_SOCKET, SO_RCVBUF, static_cast<int>(window));
@@ -33,7 +33,7 @@ bool can_fix_receive_buffer(long window) {
   return granted;
 }
 
-void bound_receive_buffer(int socket, long window, bool fixed) {
+void bound_receive_buffer(int socket, Bytes window, bool fixed) {
   if (fixed) {
     set(socket, SOL_SOCKET, SO_RCVBUF, static_cast<int>(window));
   } else {
@@ -41,7 +41,7 @@ void bound_receive_buffer(int socket, long window, bool fixed) {
   }
 }
 
-bool end_growth(int socket, long window) {
+bool end_growth(int socket, Bytes window) {
   // The kernel's steps are large: 32 of them ended at 3.4 windows on average (docs/performance.md).
   if (size_of_receive_buffer(socket) <= window) return false;
   int locked = 0;

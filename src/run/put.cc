@@ -38,7 +38,7 @@ Task<Result<Funnel::Stored>> Put::go(CancelToken cancel) {
   need.equal_parts = settings_.equal_parts;
   Result<FunnelPlan> plan = plan_funnel(need, sink_.limits());
   if (!plan) co_return plan.error();
-  leg_.set_buffers(0, static_cast<long>(plan->send_buffer));
+  leg_.set_buffers({.send_buffer = plan->send_buffer});
   HashWorkers hashers(world_.reactor, hash_threads());
   FileEntry entry;
   entry.path = settings_.key;

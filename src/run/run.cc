@@ -204,6 +204,7 @@ Result<MemoryPlan> Run::plan_lanes(const Work& work) const {
   need.lanes = settings_.lanes;
   need.part_size = settings_.part_size;
   need.windows_fixed = http::can_fix_receive_buffer(largest_window);
+  need.plain_source = settings_.hub_endpoint.starts_with("http:");
   for (const FileEntry* const file : work.to_pour) {
     ++(file->size > settings_.part_size ? need.large_files : need.small_files);
   }
@@ -257,9 +258,9 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
 
 Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel) {
   if (work.to_pour.empty()) co_return Result<void>();
-  hub_leg_.set_buffers(static_cast<long>(plan.receive_window), 0);
+  hub_leg_.set_buffers({.receive_window = plan.receive_window, .copy = plan.copy_buffer});
   // Objects are read back over the store's leg when files are adopted: one stream a lane there, too.
-  store_leg_.set_buffers(static_cast<long>(plan.receive_window), static_cast<long>(plan.send_buffer));
+  store_leg_.set_buffers({plan.receive_window, plan.send_buffer, plan.copy_buffer});
   Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.rings, plan.ring_bytes);
   if (!pool) co_return pool.error();
   HashWorkers hashers(reactor_, hash_threads());

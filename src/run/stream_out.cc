@@ -123,7 +123,7 @@ Task<Result<void>> StreamOut::pour(Source& source, http::Client& leg, const Fram
   need.large_files = 1;
   Result<MemoryPlan> plan = plan_memory(need);
   if (!plan) co_return plan.error();
-  leg.set_buffers(static_cast<long>(plan->receive_window), static_cast<long>(plan->send_buffer));
+  leg.set_buffers({plan->receive_window, plan->send_buffer});
   Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan->rings, plan->ring_bytes);
   if (!pool) co_return pool.error();
   HashWorkers hashers(world_.reactor, hash_threads());

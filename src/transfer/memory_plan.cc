@@ -10,11 +10,14 @@
 namespace hfpour {
 namespace {
 
-// A download costs libcurl a buffer of 64 KiB, an upload one more of 16 for its answer (http/exchange.cc), and either
-// OpenSSL about 50 KiB; a lane has one download, and a ring `uploads_per_lane` uploads. What malloc holds on to besides
-// was measured with scripts/bench (peak against plan).
-constexpr Bytes user_space_of_download = (64 + 56) * KiB;
-constexpr Bytes user_space_of_uploads = uploads_per_lane * (64 + 16 + 56) * KiB;
+// A download costs libcurl a buffer, an upload one more of 16 KiB for its answer (http/exchange.cc), and either OpenSSL
+// about 50 KiB; a lane has one download, and a ring `uploads_per_lane` uploads. What malloc holds on to besides was
+// measured with scripts/bench (peak against plan).
+constexpr Bytes beside_download = 56 * KiB;
+constexpr Bytes beside_upload = (16 + 56) * KiB;
+constexpr Bytes usual_copy = 64 * KiB;
+/// Pays where one stream brings hundreds of MiB/s, and nothing at the edge or with TLS (docs/performance.md).
+constexpr Bytes copy_of_fast_stream = 256 * KiB;
 constexpr Bytes reserve = 4 * MiB;   ///< headers, listings in flight, fragmentation
 constexpr unsigned most_lanes = 64;  // contract hub §3.9: 32 to 64 connections fill 10 Gbit/s
 constexpr unsigned default_lanes = 32;
@@ -41,6 +44,7 @@ struct Buffers {
   Bytes receive;
   Bytes send;
   Bytes charged;  ///< kernel memory of a receive window that is full
+  Bytes copy;     ///< libcurl's, of each exchange
 };
 using Steps = std::array<Buffers, 3>;
 // From generous to thrifty.
@@ -48,35 +52,36 @@ constexpr std::array<Bytes, 3> windows = {largest_window, 512 * KiB, 192 * KiB};
 constexpr std::array<Bytes, 3> send_buffers = {384 * KiB, 256 * KiB, 96 * KiB};
 
 /// With windows that no kernel lets grow.
-Steps hard_steps() {
+Steps hard_steps(const MemoryNeed& need) {
   Steps steps{};
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const Bytes window = std::min(windows[i], hard_window);
-    steps[i] = {window, send_buffers[i], window};
+    steps[i] = {window, send_buffers[i], window, usual_copy};
   }
+  if (need.plain_source) steps.front().copy = copy_of_fast_stream;
   return steps;
 }
 
 /// Those for whole files. The kernel charges twice for a window that is full (socket(7), SO_RCVBUF), and large ones are
 /// when cores are: 32 held 64 MiB; where they could not be fixed, 108 (docs/performance.md).
-Steps steps_for(Bytes room, bool windows_fixed) {
-  Steps steps = hard_steps();
+Steps steps_for(Bytes room, const MemoryNeed& need) {
+  Steps steps = hard_steps(need);
   if (room < scarce_room) return steps;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (windows[i] <= hard_window) continue;
     steps[i].receive = windows[i];
-    steps[i].charged = windows[i] * (windows_fixed ? 2 : 4);
+    steps[i].charged = windows[i] * (need.windows_fixed ? 2 : 4);
   }
   return steps;
 }
 
 Bytes per_lane(const Buffers& buffers) {
-  return user_space_of_download + buffers.charged;
+  return buffers.copy + beside_download + buffers.charged;
 }
 
 Bytes per_ring(Bytes ring, const Buffers& buffers) {
   // Only one upload of a ring has bytes under way; the others wait for their answer with empty buffers.
-  return ring + user_space_of_uploads + 2 * buffers.send;
+  return ring + uploads_per_lane * (buffers.copy + beside_upload) + 2 * buffers.send;
 }
 
 /// Of a lane with a ring of its own.
@@ -91,6 +96,7 @@ MemoryPlan cut(unsigned lanes, unsigned rings, Bytes ring, const Buffers& buffer
   plan.ring_bytes = ring;
   plan.receive_window = buffers.receive;
   plan.send_buffer = buffers.send;
+  plan.copy_buffer = buffers.copy;
   plan.per_lane = per_lane(buffers);
   plan.per_ring = per_ring(ring, buffers);
   return plan;
@@ -98,8 +104,8 @@ MemoryPlan cut(unsigned lanes, unsigned rings, Bytes ring, const Buffers& buffer
 
 /// The plan with the most generous kernel buffers that still leaves a good number of lanes, the first only where they
 /// cost few; nothing when not even one lane fits.
-std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring, bool windows_fixed) {
-  const Steps steps = steps_for(room, windows_fixed);
+std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring, const MemoryNeed& need) {
+  const Steps steps = steps_for(room, need);
   for (const Buffers& buffers : steps) {
     const auto lanes = static_cast<unsigned>(std::min<Bytes>(room / per_pair(ring, buffers), wished));
     const bool last = &buffers == &steps.back();
@@ -113,9 +119,9 @@ std::optional<MemoryPlan> fit(Bytes room, unsigned wished, Bytes ring, bool wind
 }
 
 /// As many lanes as are wished for, with the longest rings and then the most generous buffers that allow it.
-std::optional<MemoryPlan> fit_all(Bytes room, unsigned wished, bool windows_fixed) {
+std::optional<MemoryPlan> fit_all(Bytes room, unsigned wished, const MemoryNeed& need) {
   for (const Bytes ring : rings_to_try) {
-    for (const Buffers& buffers : steps_for(room, windows_fixed)) {
+    for (const Buffers& buffers : steps_for(room, need)) {
       if (wished * per_pair(ring, buffers) <= room) return cut(wished, wished, ring, buffers);
     }
   }
@@ -152,11 +158,11 @@ std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring, con
 }
 
 /// The same with the most generous kernel buffers that do not cost much, and stripes of no more parts than pay.
-std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes part) {
+std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, const MemoryNeed& need) {
   std::optional<MemoryPlan> good;
   for (unsigned parts = 1; parts <= most_parts_of_stripe; ++parts) {
-    for (const Buffers& buffers : hard_steps()) {
-      const std::optional<MemoryPlan> plan = fit_stripes(room, most, parts * part, buffers);
+    for (const Buffers& buffers : hard_steps(need)) {
+      const std::optional<MemoryPlan> plan = fit_stripes(room, most, parts * need.part_size, buffers);
       if (plan && (!good || good_share * speed_of_stripes(*plan) > speed_of_stripes(*good))) good = plan;
     }
   }
@@ -182,20 +188,20 @@ Result<MemoryPlan> plan_memory(const MemoryNeed& need) {
   const auto files = static_cast<unsigned>(std::clamp<std::size_t>(need.large_files + need.small_files, 1, wished));
 
   // Without stripes a lane more than there are files would only stand idle.
-  std::optional<MemoryPlan> whole = fit(room, files, usual_ring, need.windows_fixed);
+  std::optional<MemoryPlan> whole = fit(room, files, usual_ring, need);
   if (need.lanes > 0 && whole && whole->lanes < files) {
-    if (const std::optional<MemoryPlan> all = fit_all(room, files, need.windows_fixed)) whole = all;
+    if (const std::optional<MemoryPlan> all = fit_all(room, files, need)) whole = all;
   }
   if (!whole || whole->lanes < std::min(files, 4U)) {
-    if (const std::optional<MemoryPlan> shorter = fit(room, files, shortest_ring, need.windows_fixed)) {
+    if (const std::optional<MemoryPlan> shorter = fit(room, files, shortest_ring, need)) {
       whole = shorter;
       whole->held_by_memory = true;
     }
   }
-  if (!whole) return does_not_fit(need, per_pair(shortest_ring, hard_steps().back()));
+  if (!whole) return does_not_fit(need, per_pair(shortest_ring, hard_steps(need).back()));
   if (need.large_files == 0 || need.large_files >= wished) return *whole;
   const unsigned most = need.lanes > 0 ? wished : most_lanes;
-  const std::optional<MemoryPlan> stripes = fit_stripes(room, most, need.part_size);
+  const std::optional<MemoryPlan> stripes = fit_stripes(room, most, need);
   if (stripes && speed_of_stripes(*stripes) > speed_of_whole_files(*whole, need)) return *stripes;
   // More memory would have made stripes the better choice.
   whole->held_by_memory = true;

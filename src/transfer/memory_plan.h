@@ -17,6 +17,7 @@ struct MemoryNeed {
   std::size_t large_files = 0;  ///< longer than one part
   std::size_t small_files = 0;
   bool windows_fixed = false;  ///< whether the kernel grants receive buffers for `largest_window`, so that none grows
+  bool plain_source = false;   ///< it speaks http without TLS, so it is near, and its streams may be fast
 };
 
 /// The longest receive window that a plan gives to a connection.
@@ -29,6 +30,7 @@ struct MemoryPlan {
   Bytes ring_bytes = 0;         ///< of each
   Bytes receive_window = 0;     ///< of each Hub connection, kernel memory
   Bytes send_buffer = 0;        ///< of each store connection, kernel memory
+  Bytes copy_buffer = 0;        ///< what libcurl takes at a time, of each exchange without TLS
   Bytes per_lane = 0;           ///< one download: libcurl's buffers, TLS and kernel buffers
   Bytes per_ring = 0;           ///< the ring and the uploads out of it, likewise
   bool held_by_memory = false;  ///< more memory would have given more lanes or longer rings

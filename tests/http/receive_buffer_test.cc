@@ -32,7 +32,7 @@ class TcpSocket {
   const int number;
 };
 
-constexpr long window = 64 * 1024;
+constexpr int window = 64 * 1024;
 
 }  // namespace
 
@@ -50,7 +50,7 @@ TEST_CASE("receive buffer: one that is not fixed goes on being tuned until it is
   CHECK(socket.tuned());
   CHECK(socket.get(TCP_WINDOW_CLAMP, IPPROTO_TCP) == window);
   for (const bool enough : {false, true}) {
-    socket.set(SO_RCVBUF, static_cast<int>(enough ? window : window / 2));
+    socket.set(SO_RCVBUF, enough ? window : window / 2);
     socket.set(SO_BUF_LOCK, SOCK_SNDBUF_LOCK);  // as the kernel's tuning would have left it
     CHECK(end_growth(socket.number, window) == enough);
     CHECK(socket.tuned() != enough);

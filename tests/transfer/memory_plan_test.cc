@@ -92,6 +92,7 @@ TEST_CASE("memory plan: the sum never exceeds the ceiling") {
     need.large_files = draw(i % 5 == 0 ? 1e5 : 40);
     need.small_files = draw(50);
     need.windows_fixed = i % 2 == 0;
+    need.plain_source = i % 4 < 2;
     const auto plan = plan_memory(need);
     if (!plan) continue;
     ++planned;
@@ -183,4 +184,26 @@ TEST_CASE("memory plan: windows that the kernel may let grow are only given wher
   MemoryNeed stripes = need_of(256 * MiB, 1, 0);
   stripes.part_size = 8 * MiB;
   CHECK(plan_memory(stripes)->receive_window <= 256 * KiB);
+}
+
+TEST_CASE("memory plan: a source without TLS gets longer copies, which are counted, where memory is not scarce") {
+  for (const std::size_t large : {std::size_t(100), std::size_t(1)}) {
+    MemoryNeed need = need_of(256 * MiB, large, 0);
+    need.part_size = 8 * MiB;
+    const auto usual = plan_memory(need);
+    CAPTURE(large);
+    CHECK(usual->copy_buffer == 64 * KiB);
+    need.plain_source = true;
+    const auto longer = plan_memory(need);
+    CHECK(longer->copy_buffer == 256 * KiB);
+    CHECK(longer->ring_bytes == usual->ring_bytes);
+    CHECK(longer->receive_window == usual->receive_window);
+    CHECK(longer->per_lane - usual->per_lane == 192 * KiB);
+    CHECK(longer->per_ring - usual->per_ring == uploads_per_lane * 192 * KiB);
+    CHECK(longer->lanes >= usual->lanes - usual->lanes / 8);
+  }
+  MemoryNeed thrifty = need_of(64 * MiB, 100, 0, 32);
+  thrifty.plain_source = true;
+  CHECK(plan_memory(thrifty)->copy_buffer == 64 * KiB);
+  CHECK(plan_memory(thrifty)->lanes == 32);
 }
