@@ -52,20 +52,19 @@ constexpr std::array<Bytes, 3> windows = {largest_window, 512 * KiB, 192 * KiB};
 constexpr std::array<Bytes, 3> send_buffers = {384 * KiB, 256 * KiB, 96 * KiB};
 
 /// With windows that no kernel lets grow.
-Steps hard_steps(const MemoryNeed& need) {
+Steps hard_steps() {
   Steps steps{};
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const Bytes window = std::min(windows[i], hard_window);
     steps[i] = {window, send_buffers[i], window, usual_copy};
   }
-  if (need.plain_source) steps.front().copy = copy_of_fast_stream;
   return steps;
 }
 
 /// Those for whole files. The kernel charges twice for a window that is full (socket(7), SO_RCVBUF), and large ones are
 /// when cores are: 32 held 64 MiB; where they could not be fixed, 108 (docs/performance.md).
 Steps steps_for(Bytes room, const MemoryNeed& need) {
-  Steps steps = hard_steps(need);
+  Steps steps = hard_steps();
   if (room < scarce_room) return steps;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (windows[i] <= hard_window) continue;
@@ -128,6 +127,15 @@ std::optional<MemoryPlan> fit_all(Bytes room, unsigned wished, const MemoryNeed&
   return std::nullopt;
 }
 
+/// Longer copies for whole files, where they take no lane away.
+void lengthen_copies(MemoryPlan& plan, Bytes room) {
+  const Bytes more = copy_of_fast_stream - plan.copy_buffer;
+  if (plan.total() + (plan.lanes + plan.rings * uploads_per_lane) * more > room) return;
+  plan.copy_buffer += more;
+  plan.per_lane += more;
+  plan.per_ring += uploads_per_lane * more;
+}
+
 /// MiB/s to be expected of lanes that each pour a whole file, one long stream each.
 double speed_of_whole_files(const MemoryPlan& plan, const MemoryNeed& need) {
   return stream_speed *
@@ -160,8 +168,10 @@ std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring, con
 /// The same with the most generous kernel buffers that do not cost much, and stripes of no more parts than pay.
 std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, const MemoryNeed& need) {
   std::optional<MemoryPlan> good;
+  Steps steps = hard_steps();
+  if (need.plain_source) steps.front().copy = copy_of_fast_stream;
   for (unsigned parts = 1; parts <= most_parts_of_stripe; ++parts) {
-    for (const Buffers& buffers : hard_steps(need)) {
+    for (const Buffers& buffers : steps) {
       const std::optional<MemoryPlan> plan = fit_stripes(room, most, parts * need.part_size, buffers);
       if (plan && (!good || good_share * speed_of_stripes(*plan) > speed_of_stripes(*good))) good = plan;
     }
@@ -198,7 +208,8 @@ Result<MemoryPlan> plan_memory(const MemoryNeed& need) {
       whole->held_by_memory = true;
     }
   }
-  if (!whole) return does_not_fit(need, per_pair(shortest_ring, hard_steps(need).back()));
+  if (!whole) return does_not_fit(need, per_pair(shortest_ring, hard_steps().back()));
+  if (need.plain_source) lengthen_copies(*whole, room);
   if (need.large_files == 0 || need.large_files >= wished) return *whole;
   const unsigned most = need.lanes > 0 ? wished : most_lanes;
   const std::optional<MemoryPlan> stripes = fit_stripes(room, most, need);

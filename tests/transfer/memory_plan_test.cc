@@ -202,8 +202,14 @@ TEST_CASE("memory plan: a source without TLS gets longer copies, which are count
     CHECK(longer->per_ring - usual->per_ring == uploads_per_lane * 192 * KiB);
     CHECK(longer->lanes >= usual->lanes - usual->lanes / 8);
   }
+  for (Bytes ceiling = 40 * MiB; ceiling <= 300 * MiB; ceiling += 1 * MiB) {
+    MemoryNeed need = need_of(ceiling, 100, 0);
+    const unsigned lanes = plan_memory(need)->lanes;
+    need.plain_source = true;
+    CAPTURE(ceiling / MiB);
+    CHECK(plan_memory(need)->lanes == lanes);  // none is given for them
+  }
   MemoryNeed thrifty = need_of(64 * MiB, 100, 0, 32);
   thrifty.plain_source = true;
   CHECK(plan_memory(thrifty)->copy_buffer == 64 * KiB);
-  CHECK(plan_memory(thrifty)->lanes == 32);
 }
