@@ -64,6 +64,7 @@ Task<Result<Response>> Exchange::run(CancelToken cancel) {
   if (outlet_ != nullptr) outlet_->set_waker(nullptr);
   if (client_.leg().trace) client_.leg().trace(summary(begun));
   if (error_) co_return *error_;
+  response_.sent = sent_;
   co_return std::move(response_);
 }
 
@@ -283,16 +284,18 @@ std::size_t Exchange::on_send(std::span<std::byte> buffer) {
   moved();
   const Outlet::Give give = outlet_->give(buffer);
   switch (give.kind) {
-    case Outlet::Give::Kind::bytes: sent_ += give.count; return give.count;
-    case Outlet::Give::Kind::wait: send_paused_ = true; return CURL_READFUNC_PAUSE;
-    case Outlet::Give::Kind::stop: break;
+    case Outlet::Kind::bytes: sent_ += give.count; return give.count;
+    case Outlet::Kind::wait: send_paused_ = true; return CURL_READFUNC_PAUSE;
+    case Outlet::Kind::stop: break;
   }
   error_ = Error(Kind::cancelled, "the source of the request's body has stopped");
   return CURL_READFUNC_ABORT;
 }
 
 int Exchange::on_rewind() {
-  return outlet_->rewind() ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+  if (!outlet_->rewind()) return CURL_SEEKFUNC_CANTSEEK;
+  sent_ = 0;
+  return CURL_SEEKFUNC_OK;
 }
 
 std::string Exchange::host() const {

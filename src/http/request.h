@@ -51,6 +51,7 @@ struct Response {
   int status = 0;
   Headers headers;
   std::string body;
+  Bytes sent = 0;  ///< of the request's body, when it came from an outlet
 };
 
 }  // namespace hfpour::http

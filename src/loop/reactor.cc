@@ -65,6 +65,11 @@ void Reactor::post(std::function<void()> call) {
   if (asleep) eventfd_write(wake_, 1);
 }
 
+SteadyTime::duration Reactor::waited() const {
+  const std::lock_guard lock(mutex_);
+  return locked_.waited + (locked_.waits_since ? clock_.now() - *locked_.waits_since : SteadyTime::duration());
+}
+
 void Reactor::watch(int fd, std::function<void()> readable) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -126,8 +131,9 @@ Millis Reactor::time_to_wait() {
   if (curl_due_) next = std::min(next, *curl_due_);
   const Millis wait = std::max(Millis(0), std::chrono::ceil<Millis>(next - clock_.now()));
   const std::lock_guard lock(mutex_);
-  if (!locked_.mail.empty()) return Millis(0);
-  locked_.asleep = wait.count() > 0;
+  if (wait.count() == 0 || !locked_.mail.empty()) return Millis(0);
+  locked_.asleep = true;
+  locked_.waits_since = clock_.now();
   return wait;
 }
 
@@ -135,15 +141,15 @@ Millis Reactor::time_to_wait() {
 void Reactor::look_at_sockets() {
   std::array<epoll_event, most_events> events;
   const Millis wait = time_to_wait();
-  const SteadyTime begun = clock_.now();
   const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), static_cast<int>(wait.count()));
   if (wait.count() > 0) {
-    waited_ += clock_.now() - begun;
     const std::lock_guard lock(mutex_);
     locked_.asleep = false;
+    locked_.waited += clock_.now() - *std::exchange(locked_.waits_since, std::nullopt);
   }
   for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(std::max(count, 0)))) {
     act(event.data.fd, event.events);
+    catch_up();  // so that other threads can begin with what this one brought, while the next is looked at
   }
   if (!curl_due_ || *curl_due_ > clock_.now()) return;
   curl_due_.reset();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <functional>
@@ -30,7 +31,8 @@ class Completion {
 /// other threads. A turn costs what has happened in it, not what is open,
 /// except with TLS, whose records do not say whose they are.
 ///
-/// Everything mutable in the program belongs to the thread that calls `run`; only `post` may be called from another.
+/// What it works with belongs to the thread that calls `run`; only `post`, `waited` and `thread` may be called from
+/// another.
 class Reactor {
  public:
   explicit Reactor(const Clock& clock);
@@ -44,6 +46,7 @@ class Reactor {
   /// Runs the loop until `task` is done and gives its result.
   template <class T>
   T run(Task<T> task) {
+    thread_ = gettid();
     task.start(ready_);
     for (catch_up(); !task.done(); catch_up()) turn();  // what ends a task must not be followed by a wait
     return task.take();
@@ -67,7 +70,9 @@ class Reactor {
 
   /// How long the loop has waited in all because there was nothing to do. The rest of the time it worked, or wanted to
   /// and had no core.
-  SteadyTime::duration waited() const { return waited_; }
+  SteadyTime::duration waited() const;
+  /// The kernel's number of the thread that runs it; 0 before.
+  pid_t thread() const { return thread_; }
 
   /// Calls `readable` when `fd` has input. The descriptor stays the caller's.
   void watch(int fd, std::function<void()> readable);
@@ -125,13 +130,15 @@ class Reactor {
   std::vector<Watched> watched_;
   std::set<int> reading_;    ///< sockets that libcurl wants to read from
   bool look_again_ = false;  ///< at all of those
-  SteadyTime::duration waited_{};
+  std::atomic<pid_t> thread_{0};
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   struct {
     std::vector<std::function<void()>> mail;
     bool asleep = false;  ///< the loop waits, or is about to
-  } locked_;              ///< only under `mutex_`
+    std::optional<SteadyTime> waits_since;
+    SteadyTime::duration waited{};  ///< before that
+  } locked_;                        ///< only under `mutex_`
 };
 
 }  // namespace hfpour

@@ -21,13 +21,12 @@ class HeldOutlet final : public Outlet {
  public:
   explicit HeldOutlet(ByteView bytes) : bytes_(bytes) {}
 
-  Give give(std::span<std::byte> buffer) override {
-    const ByteView next = bytes_.subspan(given_, std::min(buffer.size(), bytes_.size() - given_));
-    if (next.empty()) return Give{Give::Kind::stop};
-    std::memcpy(buffer.data(), next.data(), next.size());
-    given_ += next.size();
-    return Give{Give::Kind::bytes, next.size()};
+  Lent lend(Bytes ahead, Bytes limit) override {
+    const ByteView left = bytes_.subspan(given_ + ahead);
+    if (left.empty()) return Lent{Kind::stop};
+    return Lent{Kind::bytes, left.first(std::min<Bytes>(limit, left.size()))};
   }
+  void passed(Bytes count) override { given_ += count; }
   Bytes length() const override { return bytes_.size(); }
   bool rewind() override {
     given_ = 0;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "run/load.h"
 
+#include <fmt/core.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
 namespace hfpour::run {
 namespace {
@@ -14,8 +16,8 @@ std::chrono::duration<double> seconds_of(const timeval& time) {
 }
 
 /// The second number of the thread's schedstat: nanoseconds in a run queue. 0 where the kernel does not count them.
-std::chrono::nanoseconds time_in_queue() {
-  std::ifstream stat("/proc/thread-self/schedstat");
+std::chrono::nanoseconds time_in_queue(pid_t thread) {
+  std::ifstream stat(fmt::format("/proc/self/task/{}/schedstat", thread));
   std::chrono::nanoseconds::rep ran = 0;
   std::chrono::nanoseconds::rep queued = 0;
   stat >> ran >> queued;
@@ -24,25 +26,27 @@ std::chrono::nanoseconds time_in_queue() {
 
 }  // namespace
 
-Load::Load(const Reactor& reactor, double cores) : reactor_(reactor), cores_(cores), last_(read()) {
+Load::Load(std::vector<const Reactor*> loops, double cores) : loops_(std::move(loops)), cores_(cores), last_(read()) {
 }
 
 Load::Reading Load::read() const {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  return Reading{reactor_.clock().now(), reactor_.waited(), time_in_queue(),
-                 seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)};
+  Reading reading{loops_.front()->clock().now(), {}, seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)};
+  // A wait that was over, but for a core to go on with, was none.
+  for (const Reactor* const loop : loops_) reading.idle.emplace_back(loop->waited() - time_in_queue(loop->thread()));
+  return reading;
 }
 
 double Load::look() {
   const Reading before = std::exchange(last_, read());
   const std::chrono::duration<double> passed = last_.now - before.now;
   if (passed.count() <= 0) return 0;
-  // A wait that was over, but for a core to go on with, was none.
-  const std::chrono::duration<double> waited = last_.waited - before.waited - (last_.queued - before.queued);
-  const double loop = 1 - waited / passed;
-  const double cores = (last_.cpu - before.cpu) / (passed * cores_);
-  return std::clamp(std::max(loop, cores), 0.0, 1.0);
+  double load = (last_.cpu - before.cpu) / (passed * cores_);
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    load = std::max(load, 1 - (last_.idle[i] - before.idle[i]) / passed);
+  }
+  return std::clamp(load, 0.0, 1.0);
 }
 
 }  // namespace hfpour::run

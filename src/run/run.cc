@@ -12,6 +12,7 @@
 #include "loop/deadline.h"
 #include "loop/task_group.h"
 #include "run/load.h"
+#include "run/part_loop.h"
 #include "run/sweep.h"
 #include "run/wiring.h"
 #include "s3/multipart_sink.h"
@@ -25,8 +26,7 @@ constexpr Millis tick_interval{200};
 constexpr Bytes record_bytes = 512;
 constexpr unsigned first_lanes = 8;       ///< as many as MD5 takes abreast; more when it shows that they help
 constexpr Millis sweep_deadline{20'000};  ///< nothing waits longer for it
-// After SIGTERM a run is gone within 10 s, as the design promises: aborts, the checkpoint, then the lease
-// (run/turn.cc).
+// After SIGTERM a run is gone within 10 s: aborts, the checkpoint, then the lease (run/turn.cc).
 constexpr Millis tidy_grace{5'000};
 constexpr Millis save_deadline{2'500};
 
@@ -131,7 +131,6 @@ Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
   outcome_.commit = info_.commit;
   if (info_.id != settings_.repo.id)
     console_.remark(fmt::format("'{}' is called '{}' today", settings_.repo.id, info_.id));
-
   Work work;
   const auto keep = [this](const FileEntry& file) { return settings_.selection.keeps(file.path); };
   Result<std::vector<FileEntry>> files = co_await hub_.list(canonical_, info_.commit, keep, cancel);
@@ -263,6 +262,7 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   store_leg_.set_buffers({plan.receive_window, plan.send_buffer, plan.copy_buffer});
   Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.rings, plan.ring_bytes);
   if (!pool) co_return pool.error();
+  const PartLoop part_loop(reactor_, store_leg_.leg(), bucket_);
   HashWorkers hashers(reactor_, hash_threads());
   hub::FileSource source(hub_, canonical_, info_.commit);
   s3::ObjectSource readback(bucket_, settings_.base);
@@ -280,7 +280,7 @@ Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelTok
   CancelSource beside(cancel);
   TaskGroup group(reactor_.ready(), cancel);
   group.spawn(adopt_and_pour(work, plan, checking, pouring, **pool, beside, group.token()));
-  group.spawn(keep_ticking(beside.token()));
+  group.spawn(keep_ticking(part_loop.loops(), beside.token()));
   group.spawn(ledger_.keep_checkpoint(beside.token()));
   Result<void> done = co_await group.join();
   co_return done;
@@ -366,8 +366,8 @@ Task<Result<void>> Run::sweep(const std::vector<UnfinishedFile>& claimed, std::v
 }
 
 /// Looks at the lanes and shows the progress, five times a second.
-Task<Result<void>> Run::keep_ticking(CancelToken cancel) {
-  Load load(reactor_, usable_cores());
+Task<Result<void>> Run::keep_ticking(std::vector<const Reactor*> loops, CancelToken cancel) {
+  Load load(std::move(loops), usable_cores());
   while (!cancel.cancelled()) {
     const double now = load.look();
     if (job_ != nullptr) job_->sample(now);

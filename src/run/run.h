@@ -67,7 +67,7 @@ class Run {
   Task<Result<void>> tidy(Work& work, CancelToken cancel);
   Task<Result<void>> sweep(const std::vector<UnfinishedFile>& claimed, std::vector<UnfinishedFile>& others,
                            CancelToken cancel);
-  Task<Result<void>> keep_ticking(CancelToken cancel);
+  Task<Result<void>> keep_ticking(std::vector<const Reactor*> loops, CancelToken cancel);
   Task<Result<void>> move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<Result<void>> save_what_is_done();
   PlanFacts plan_facts(const Work& work, const MemoryPlan& plan) const;

@@ -5,35 +5,13 @@
 
 #include "base/text.h"
 #include "http/exchange.h"
+#include "http/remote_sender.h"
 #include "s3/errors.h"
 #include "s3/xml.h"
 
 namespace hfpour::s3 {
 namespace {
 constexpr unsigned most_nonsense = 3;
-
-/// Knows how much of a body has been taken.
-class CountingOutlet final : public Outlet {
- public:
-  explicit CountingOutlet(Outlet& inner) : inner_(inner) {}
-  Give give(std::span<std::byte> buffer) override {
-    const Give given = inner_.give(buffer);
-    if (given.kind == Give::Kind::bytes) count_ += given.count;
-    return given;
-  }
-  Bytes length() const override { return inner_.length(); }
-  bool rewind() override {
-    if (!inner_.rewind()) return false;
-    count_ = 0;
-    return true;
-  }
-  void set_waker(Waker* waker) override { inner_.set_waker(waker); }
-  bool all_taken() const { return count_ == inner_.length(); }
-
- private:
-  Outlet& inner_;
-  Bytes count_ = 0;
-};
 }  // namespace
 
 Task<Result<http::Response>> Bucket::call(Call call, CancelToken cancel, Check check) {
@@ -60,17 +38,13 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
     Result<Credentials> keys = co_await keys_.get(cancel);
     if (!keys) co_return keys.error();
     const Signing used{location_.region(), clock_offset_, *keys};
-    http::Exchange exchange(client_, sign_call(call, outlet != nullptr, used.keys));
-    exchange.limit_body(call.answer_limit);
-    std::optional<CountingOutlet> counted;
-    if (outlet != nullptr) exchange.send_from(counted.emplace(*outlet));
-    Result<http::Response> answer = co_await exchange.run(cancel);
+    Result<http::Response> answer = co_await exchange(call, outlet, used.keys, cancel);
     if (!answer) co_return answer.error();
     // A 200 may hold an error (contract s3 §4.4, §4.8); the body of an object is its own business.
     const bool refused = call.operation != "GetObject" && parse_error(answer->body).has_value();
     if (answer->status / 100 == 2 && !refused) {
       // Whoever calls it a success before the body was there cannot have stored it.
-      if (counted && !counted->all_taken()) {
+      if (outlet != nullptr && answer->sent != outlet->length()) {
         co_return Error(Kind::protocol, fmt::format("the store answered {} before it had all bytes", call.operation));
       }
       co_return answer;
@@ -87,6 +61,21 @@ Task<Result<http::Response>> Bucket::once(const Call& call, Outlet* outlet, Canc
     if (!mended || remedy == Remedy::fix_clock) error.kind = Kind::unavailable;
     co_return error;
   }
+}
+
+/// The body of a part may go out on another loop; what is small is sent faster than told to another thread.
+Task<Result<http::Response>> Bucket::exchange(const Call& call, Outlet* outlet, const Credentials& keys,
+                                              CancelToken cancel) {
+  http::Request request = sign_call(call, outlet != nullptr, keys);
+  if (part_sender_ != nullptr && outlet != nullptr && call.operation == "UploadPart") {
+    Result<http::Response> answer = co_await part_sender_->send(std::move(request), *outlet, call.answer_limit, cancel);
+    co_return answer;
+  }
+  http::Exchange exchange(client_, std::move(request));
+  exchange.limit_body(call.answer_limit);
+  if (outlet != nullptr) exchange.send_from(*outlet);
+  Result<http::Response> answer = co_await exchange.run(cancel);
+  co_return answer;
 }
 
 Task<Result<http::Response>> Bucket::receive(const Call& call, Inlet& inlet, CancelToken cancel, Accept accept) {

@@ -16,6 +16,10 @@
 #include "transfer/observer.h"
 #include "transfer/retrying.h"
 
+namespace hfpour::http {
+class RemoteSender;
+}
+
 namespace hfpour::s3 {
 
 /// One call to the store, before it is signed.
@@ -55,6 +59,9 @@ class Bucket {
   /// as well, where the part's MD5 guards it instead. A success that comes before all of it was taken is `protocol`.
   Task<Result<http::Response>> once(const Call& call, Outlet* outlet, CancelToken cancel);
 
+  /// Parts are sent by `sender` from now on; null: by the loop itself, as everything else is.
+  void send_parts_by(http::RemoteSender* sender) { part_sender_ = sender; }
+
   /// Whether the head of a 206 tells of the bytes that are wanted.
   using Accept = std::function<bool(const http::Response&)>;
 
@@ -80,11 +87,13 @@ class Bucket {
     Credentials keys;
   };
 
+  Task<Result<http::Response>> exchange(const Call& call, Outlet* outlet, const Credentials& keys, CancelToken cancel);
   /// The call as it goes on the wire, with its body lent.
   http::Request sign_call(const Call& call, bool streamed, const Credentials& keys);
   bool mend(Remedy remedy, const http::Response& answer, const Signing& used);
 
   http::Client& client_;
+  http::RemoteSender* part_sender_ = nullptr;
   Location location_;
   KeySource& keys_;
   Observer& observer_;

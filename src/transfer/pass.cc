@@ -60,18 +60,22 @@ class Pass::PartOutlet final : public Outlet {
   PartOutlet(Pass& pass, unsigned number)
       : pass_(pass), number_(number), length_(pass.file_.plan.range(number).size()) {}
 
-  Give give(std::span<std::byte> buffer) override {
+  Lent lend(Bytes ahead, Bytes limit) override {
     Ring& ring = pass_.lane_.ring;
-    const Bytes wanted = std::min({upload_bite, left(), std::max<Bytes>(ring.capacity() / 4, 1)});
-    if (ring.available(Ring::Reader::upload) < wanted) {
-      ring.upload_waits(wanted);
-      return Give{Give::Kind::wait};
+    const Bytes wanted = std::min({upload_bite, left() - ahead, std::max<Bytes>(ring.capacity() / 4, 1)});
+    if (ring.available(Ring::Reader::upload) < ahead + wanted) {
+      ring.upload_waits(ahead + wanted);
+      return Lent{};
     }
-    const ByteView bytes = ring.peek(Ring::Reader::upload, std::min<Bytes>(buffer.size(), left()));
-    std::memcpy(buffer.data(), bytes.data(), bytes.size());
-    xxh3_.update(ByteView(buffer).first(bytes.size()));
-    pass_over(bytes.size());
-    return Give{Give::Kind::bytes, bytes.size()};
+    return Lent{Kind::bytes,
+                ring.view_at(ring.position(Ring::Reader::upload) + ahead, std::min(limit, left() - ahead))};
+  }
+  void gave(ByteView bytes) override { xxh3_.update(bytes); }
+  void passed(Bytes count) override {
+    given_ += count;
+    if (left() == 0) pass_.lane_.ring.set_upload_waker(nullptr);
+    pass_.lane_.ring.advance(Ring::Reader::upload, count);
+    if (left() == 0) pass_.part_given(number_);
   }
   Bytes length() const override { return length_; }
   bool rewind() override { return given_ == 0; }
@@ -81,13 +85,6 @@ class Pass::PartOutlet final : public Outlet {
   }
 
   Bytes left() const { return length_ - given_; }
-  /// `count` bytes have left the ring.
-  void pass_over(Bytes count) {
-    given_ += count;
-    if (left() == 0) pass_.lane_.ring.set_upload_waker(nullptr);
-    pass_.lane_.ring.advance(Ring::Reader::upload, count);
-    if (left() == 0) pass_.part_given(number_);
-  }
   Xxh3::Value finish() { return xxh3_.finish(); }
 
  private:
@@ -269,7 +266,7 @@ Task<Result<void>> Pass::discard(PartOutlet& outlet, CancelToken cancel) {
     if (cancel.cancelled()) co_return cancel.error();
     const Bytes count = std::min(ring.available(Ring::Reader::upload), outlet.left());
     if (count > 0) {
-      outlet.pass_over(count);
+      outlet.passed(count);
     } else {
       co_await ring.readable(Ring::Reader::upload).wait(cancel);
     }

@@ -19,14 +19,12 @@ class RetainedOutlet final : public Outlet {
  public:
   RetainedOutlet(const Ring& ring, Bytes length) : ring_(ring), length_(length) {}
 
-  Give give(std::span<std::byte> buffer) override {
-    const ByteView bytes = ring_.view_at(given_, std::min<Bytes>(buffer.size(), length_ - given_));
-    if (bytes.empty()) return Give{Give::Kind::stop};
-    std::memcpy(buffer.data(), bytes.data(), bytes.size());
-    xxh3_.update(ByteView(buffer).first(bytes.size()));
-    given_ += bytes.size();
-    return Give{Give::Kind::bytes, bytes.size()};
+  Lent lend(Bytes ahead, Bytes limit) override {
+    const ByteView bytes = ring_.view_at(given_ + ahead, std::min(limit, length_ - given_ - ahead));
+    return bytes.empty() ? Lent{Kind::stop} : Lent{Kind::bytes, bytes};
   }
+  void gave(ByteView bytes) override { xxh3_.update(bytes); }
+  void passed(Bytes count) override { given_ += count; }
   Bytes length() const override { return length_; }
   bool rewind() override {
     given_ = 0;

@@ -2,6 +2,7 @@
 #include "loop/reactor.h"
 
 #include <doctest/doctest.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -51,6 +52,19 @@ Task<bool> wait_for_deadline(Reactor& reactor, Millis limit) {
   Deadline deadline(reactor, limit);
   const bool cancelled = co_await watch_token(deadline.token(), reactor);
   co_return cancelled;
+}
+
+Task<Result<void>> note_one(Condition& came, std::vector<std::string>& order) {
+  co_await came.wait(CancelToken());
+  order.push_back("went on");
+  co_return Result<void>();
+}
+
+Task<Result<void>> note_both(Reactor& reactor, std::array<Condition, 2>& came, std::vector<std::string>& order) {
+  TaskGroup group(reactor.ready(), CancelToken());
+  for (Condition& one : came) group.spawn(note_one(one, order));
+  Result<void> joined = co_await group.join();
+  co_return joined;
 }
 
 }  // namespace
@@ -223,4 +237,24 @@ TEST_CASE("deadline: cancels its token when the time is over, and is silent when
   CHECK(loop.clock.now() - begun < Millis(500));
   { Deadline unused(loop.reactor, Millis(300)); }
   loop.run(sleep_for(loop.reactor, Millis(600), CancelToken()));
+}
+
+TEST_CASE("reactor: what one descriptor brought goes on before the next one is looked at") {
+  SystemClock clock;
+  Reactor reactor(clock);
+  const std::array<int, 2> ends = {eventfd(1, EFD_CLOEXEC), eventfd(1, EFD_CLOEXEC)};
+  std::array<Condition, 2> came;
+  std::vector<std::string> order;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    reactor.watch(ends[i], [&, i] {
+      eventfd_t count = 0;
+      eventfd_read(ends[i], &count);
+      order.push_back("came");
+      came[i].notify();
+    });
+  }
+  const Result<void> done = reactor.run(note_both(reactor, came, order));
+  CHECK(done);
+  for (const int end : ends) close(end);
+  CHECK(order == std::vector<std::string>{"came", "went on", "came", "went on"});
 }

@@ -103,12 +103,14 @@ class FaultySink final : public Sink {
   class HalfOutlet final : public Outlet {
    public:
     explicit HalfOutlet(Outlet& inner) : inner_(inner) {}
-    Give give(std::span<std::byte> buffer) override {
-      const Bytes left = inner_.length() / 2 - given_;
-      if (left == 0) return Give{Give::Kind::stop};
-      const Give give = inner_.give(buffer.first(std::min<Bytes>(buffer.size(), left)));
-      given_ += give.count;
-      return give;
+    Lent lend(Bytes ahead, Bytes limit) override {
+      const Bytes left = inner_.length() / 2 - given_ - ahead;
+      return left == 0 ? Lent{Kind::stop} : inner_.lend(ahead, std::min(limit, left));
+    }
+    void gave(ByteView bytes) override { inner_.gave(bytes); }
+    void passed(Bytes count) override {
+      given_ += count;
+      inner_.passed(count);
     }
     Bytes length() const override { return inner_.length(); }
     bool rewind() override { return false; }

@@ -139,8 +139,8 @@ class MemorySink final : public Sink {
       if (cancel.cancelled()) co_return cancel.error();
       const std::span<std::byte> room(reinterpret_cast<std::byte*>(buffer.data()), weather_.draw(1, buffer.size()));
       const Outlet::Give give = bytes.give(room);
-      if (give.kind == Outlet::Give::Kind::stop) co_return Error(Kind::cancelled, "the body has stopped");
-      if (give.kind == Outlet::Give::Kind::wait) {
+      if (give.kind == Outlet::Kind::stop) co_return Error(Kind::cancelled, "the body has stopped");
+      if (give.kind == Outlet::Kind::wait) {
         co_await bell.rung.wait(cancel);
         continue;
       }

@@ -56,7 +56,7 @@ class GreedySink final : public ForwardingSink {
     std::string buffer(64 * KiB, '\0');
     while (body.size() < bytes.length()) {
       const Outlet::Give give = bytes.give(std::as_writable_bytes(std::span(buffer)));
-      if (give.kind == Outlet::Give::Kind::wait) {
+      if (give.kind == Outlet::Kind::wait) {
         co_await bell.rung.wait(cancel);
         continue;
       }
