@@ -57,7 +57,8 @@ class Outlet {
   virtual void passed(Bytes count) = 0;
   /// How many bytes it will give in all.
   virtual Bytes length() const = 0;
-  /// Starts again at its first byte, if it still can. Nothing is lent then.
+  /// Starts again at its first byte, if it still can. Nothing is lent then; what was given and has not passed is
+  /// forgotten.
   virtual bool rewind() = 0;
   virtual void set_waker(Waker* waker) = 0;
 

@@ -13,10 +13,10 @@
 namespace hfpour::http {
 namespace {
 
-/// Lent pieces are told of when the side has less than this left, and those that have passed each time so much has:
-/// each message may have to wake a thread.
-constexpr Bytes low_water = 256 * KiB;
-constexpr Bytes most_lent = 1 * MiB;
+// Each message may have to wake a thread.
+constexpr Bytes low_water = 256 * KiB;      ///< the side is lent more when it has less than this
+constexpr Bytes most_lent = 1 * MiB;        ///< at once
+constexpr Bytes worth_telling = 128 * KiB;  ///< that has passed
 
 Leg told_on(Reactor& loop, Leg leg) {
   if (!leg.trace) return leg;
@@ -45,7 +45,7 @@ class RemoteSender::Loan final : public Outlet {
     untold_ += count;
     pieces_.front() = pieces_.front().subspan(count);
     if (pieces_.front().empty()) pieces_.pop_front();
-    if (untold_ < low_water && !pieces_.empty()) return;
+    if (untold_ < worth_telling && given_ < length_) return;
     loop_.post([tell = &tell_, passed = std::exchange(untold_, 0)] { (*tell)(passed); });
   }
   Bytes length() const override { return length_; }
@@ -91,12 +91,18 @@ class RemoteSender::Errand final : public Waker {
     while (lent_ < most_lent && passed_ + lent_ < outlet_.length()) {
       const Outlet::Lent next = outlet_.lend(lent_, most_lent - lent_);
       waits_ = next.kind == Outlet::Kind::wait;
+      if (next.kind == Outlet::Kind::stop) end(Error(Kind::cancelled, "the source of the request's body has stopped"));
       if (next.kind != Outlet::Kind::bytes) break;
       pieces.push_back(next.bytes);
       lent_ += next.bytes.size();
     }
     if (pieces.empty()) return;
     side_.reactor().post([this, pieces = std::move(pieces)] { loan.add(pieces); });
+  }
+
+  /// Ends the exchange, unless it has.
+  void end(Error why) {
+    side_.reactor().post([this, why = std::move(why)] { stop.cancel(why); });
   }
 
   // the side's, until it has told of the answer
@@ -135,9 +141,7 @@ Task<Result<Response>> RemoteSender::send(Request request, Outlet& outlet, Bytes
   outlet.set_waker(&errand);
   side_.spawn([this, &errand] { return run(errand); });
   errand.lend();
-  CancelRegistration stop(cancel, [this, cancel, &errand] {
-    side_.reactor().post([&errand, why = cancel.error()] { errand.stop.cancel(why); });
-  });
+  CancelRegistration stop(cancel, [cancel, &errand] { errand.end(cancel.error()); });
   while (!errand.answer) co_await errand.news.wait(CancelToken());
   outlet.set_waker(nullptr);
   stop.reset();

@@ -22,7 +22,8 @@ class RemoteSender {
   RemoteSender(const RemoteSender&) = delete;
   RemoteSender& operator=(const RemoteSender&) = delete;
 
-  /// As `Exchange::run` with `send_from(outlet)` and `limit_body(limit)`. When it ends, nothing is lent any more.
+  /// As `Exchange::run` with `send_from(outlet)` and `limit_body(limit)`. When it ends, nothing is lent any more. The
+  /// outlet must be able to go on with 128 KiB lent and not passed.
   Task<Result<Response>> send(Request request, Outlet& outlet, Bytes limit, CancelToken cancel);
 
  private:

@@ -27,8 +27,8 @@ class PartLoop {
  private:
   Reactor& reactor_;
   s3::Bucket& bucket_;
-  std::optional<SideLoop> side_;
   std::optional<http::RemoteSender> sender_;
+  std::optional<SideLoop> side_;  ///< ends first
 };
 
 }  // namespace hfpour::run

@@ -169,6 +169,7 @@ std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, Bytes ring, con
 std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, const MemoryNeed& need) {
   std::optional<MemoryPlan> good;
   Steps steps = hard_steps();
+  // Stripes take all the room there is, so that nothing would be left for them afterwards.
   if (need.plain_source) steps.front().copy = copy_of_fast_stream;
   for (unsigned parts = 1; parts <= most_parts_of_stripe; ++parts) {
     for (const Buffers& buffers : steps) {

@@ -78,7 +78,11 @@ class Pass::PartOutlet final : public Outlet {
     if (left() == 0) pass_.part_given(number_);
   }
   Bytes length() const override { return length_; }
-  bool rewind() override { return given_ == 0; }
+  bool rewind() override {
+    if (given_ > 0) return false;
+    xxh3_ = Xxh3();  // copies may have been made that have not passed
+    return true;
+  }
   void set_waker(Waker* waker) override {
     // A part that only awaits its answer must not touch the waker of the next one, whose bytes are leaving now.
     if (left() > 0) pass_.lane_.ring.set_upload_waker(waker);

@@ -1,9 +1,13 @@
 """The main job: a repository lands in the bucket, byte for byte."""
 
+import contextlib
 import json
+import os
+import pathlib
+import shutil
 
 import pytest
-from support import BUCKET, MIB, PART, data, etag_of, git_blob, sha256
+from support import BUCKET, MIB, PART, Pourer, data, etag_of, git_blob, sha256, wait_until
 
 MODEL = {
     "config.json": b'{"a": 1}\n',
@@ -45,6 +49,32 @@ def test_the_predecessors_environment_is_enough(hub, store, pour):
     assert result.stdout == f"s3://{BUCKET}/models/me/model/\n"
     assert result.stderr.count("DOWNLOAD_DIR") == 1
     check_bucket(store, "models/me/model/", MODEL)
+
+
+def threads_of(running):
+    """Their names; some end while we look."""
+    names = set()
+    for thread in pathlib.Path(f"/proc/{running.process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            names.add((thread / "comm").read_text().strip())
+    return names
+
+
+@pytest.mark.parametrize("most_cores", [1, 1024])
+def test_parts_have_a_thread_of_their_own_where_there_are_two_cores(hub, store, binary, most_cores):
+    hub.repo("me/model", MODEL)
+    cores = sorted(os.sched_getaffinity(0))[:most_cores]
+    hub.admin("settings", {"cdn_ttfb_ms": 500})
+    try:
+        running = Pourer(shutil.which("taskset"), hub, store).start(
+            "-c", ",".join(map(str, cores)), binary, "hf://me/model", f"s3://{BUCKET}/p/", "--part-size", "5Mi")
+        wait_until(lambda: "hash" in threads_of(running))  # they begin after it
+        assert ("send" in threads_of(running)) == (len(cores) > 1)
+        result = running.wait(60)
+    finally:
+        hub.admin("settings", {"cdn_ttfb_ms": 0})
+    assert result.exit == 0, result.stderr
+    check_bucket(store, "p/me/model/", MODEL)
 
 
 @pytest.mark.parametrize("destination, base", [

@@ -69,7 +69,48 @@ class GreedySink final : public ForwardingSink {
   std::vector<Bytes> gives;
 };
 
+/// Is refused before anything has passed, though some bytes are on their way, and sends the part once more.
+class RestartingSink final : public ForwardingSink {
+ public:
+  explicit RestartingSink(Sink& inner) : ForwardingSink(inner) {}
+  Task<Result<PartReceipt>> put_part(const FileEntry& file, const std::string& upload_id, unsigned number,
+                                     Outlet& bytes, CancelToken cancel) override {
+    Bell bell;
+    bytes.set_waker(&bell);
+    Outlet::Lent lent = bytes.lend(0, 10);
+    while (lent.kind == Outlet::Kind::wait) {
+      co_await bell.rung.wait(cancel);
+      lent = bytes.lend(0, 10);
+    }
+    bytes.gave(lent.bytes);
+    bytes.set_waker(nullptr);
+    restarted = bytes.rewind();
+    Result<PartReceipt> receipt = co_await ForwardingSink::put_part(file, upload_id, number, bytes, cancel);
+    co_return receipt;
+  }
+  bool restarted = false;
+};
+
 }  // namespace
+
+TEST_CASE("transfer: a part can be sent again as long as nothing of it has passed") {
+  PourBench bench;
+  const std::string content = pattern(32);
+  const FileEntry& file = bench.add("large", content);
+  const auto pool = RingPool::make(1, 64);
+  REQUIRE(pool);
+  RingLender rings(**pool);
+  Lane lane(rings);
+  lane.enter();
+  RestartingSink sink(bench.sink);
+  Services services{bench.loop.reactor, bench.hashers, bench.source, sink, bench.records,          bench.observer,
+                    bench.progress,     bench.random,  bench.pace,   true, bench.services.patience};
+  Transfer transfer(services, file, PartPlan{32, 32});
+  const Result<StoredFile> stored = bench.loop.run(pour_one(transfer, lane, 32, CancelToken()));
+  CHECK(sink.restarted);
+  REQUIRE(stored.has_value());
+  CHECK(bench.memory_sink.objects.at("large") == content);
+}
 
 TEST_CASE("transfer: memory that gives out other bytes than were put in is caught without any MD5") {
   PourBench bench;
