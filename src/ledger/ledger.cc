@@ -109,7 +109,22 @@ void Ledger::begin(Identity identity, std::string commit, std::vector<Record> ke
   current_.files = std::move(kept);
   written_ = !left.empty();
   current_.unfinished = std::move(left);
+  noted_ = uploads();
   dirty_ = false;
+}
+
+std::unordered_set<std::string> Ledger::uploads() const {
+  std::unordered_set<std::string> ids;
+  for (const UnfinishedFile& one : current_.unfinished) ids.insert(one.upload.upload_id);
+  return ids;
+}
+
+std::vector<UnfinishedFile> Ledger::unnoted() const {
+  std::vector<UnfinishedFile> found;
+  for (const UnfinishedFile& one : current_.unfinished) {
+    if (!noted_.contains(one.upload.upload_id)) found.push_back(one);
+  }
+  return found;
 }
 
 void Ledger::stored(const FileEntry& file, StoredFile facts) {
@@ -154,9 +169,14 @@ Task<Result<void>> Ledger::save_checkpoint(CancelToken cancel) {
   if (current_.files.empty() && current_.unfinished.empty() && !written_) co_return Result<void>();
   std::string text = write_manifest(current_);
   writing_took_ = std::chrono::duration_cast<Millis>(reactor_.clock().now() - begun);
+  std::unordered_set<std::string> named = uploads();
   Result<void> put = co_await store_.put(checkpoint_name, std::move(text), cancel);
   written_ = true;
-  if (!put) dirty_ = true;
+  if (put) {
+    noted_ = std::move(named);
+  } else {
+    dirty_ = true;
+  }
   co_return put;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "ledger/manifest.h"
@@ -52,6 +53,8 @@ class Ledger final : public Records {
   void set_aside(std::vector<UnfinishedFile> others);
   /// The end of `follow`: this is what is left.
   void rest(std::vector<UnfinishedFile> left);
+  /// What is unfinished in uploads that no checkpoint in the bucket names: after a `save_checkpoint` that failed.
+  std::vector<UnfinishedFile> unnoted() const;
 
   /// Writes the checkpoint now and then until cancelled. Trouble with it is no reason to stop: it is tried again.
   Task<Result<void>> keep_checkpoint(CancelToken cancel);
@@ -64,6 +67,8 @@ class Ledger final : public Records {
   Task<Result<std::optional<Manifest>>> read(std::string_view name, std::vector<std::string>& remarks,
                                              CancelToken cancel);
   Task<Result<void>> drop_checkpoint(CancelToken cancel);
+  /// Ids of the uploads that `current_` names.
+  std::unordered_set<std::string> uploads() const;
   /// `ours` and what was set aside.
   void set_unfinished(std::vector<UnfinishedFile> ours);
   void sort_files();
@@ -73,6 +78,7 @@ class Ledger final : public Records {
   Manifest current_;
   std::function<std::vector<UnfinishedFile>()> look_;  ///< empty: `current_.unfinished` stands
   std::vector<UnfinishedFile> others_;
+  std::unordered_set<std::string> noted_;  ///< ids of the uploads that the checkpoint in the bucket names
   bool dirty_ = false;
   bool written_ = false;  ///< there may be a checkpoint
   Millis writing_took_{0};

@@ -8,10 +8,8 @@
 namespace hfpour {
 
 SideLoop::SideLoop(const Clock& clock, const char* name)
-    : reactor_(clock), tasks_(reactor_.ready(), CancelToken()), thread_([this, name] {
-        pthread_setname_np(pthread_self(), name);
-        reactor_.run(serve());
-      }) {
+    : reactor_(clock), tasks_(reactor_.ready(), CancelToken()), thread_([this] { reactor_.run(serve()); }) {
+  pthread_setname_np(thread_.native_handle(), name);  // from here: whoever sees a later thread sees the name
 }
 
 SideLoop::~SideLoop() {

@@ -13,7 +13,6 @@
 #include "loop/task_group.h"
 #include "run/load.h"
 #include "run/part_loop.h"
-#include "run/sweep.h"
 #include "run/wiring.h"
 #include "s3/multipart_sink.h"
 #include "s3/object_source.h"
@@ -24,11 +23,9 @@ namespace {
 constexpr Millis tick_interval{200};
 /// Of a stored file, besides its name: 240 in the ledger, 24 in the job, up to 250 in the text of a checkpoint.
 constexpr Bytes record_bytes = 512;
-constexpr unsigned first_lanes = 8;       ///< as many as MD5 takes abreast; more when it shows that they help
-constexpr Millis sweep_deadline{20'000};  ///< nothing waits longer for it
-// After SIGTERM a run is gone within 10 s: aborts, the checkpoint, then the lease (run/turn.cc).
+constexpr unsigned first_lanes = 8;  ///< as many as MD5 takes abreast; more when it shows that they help
+// After SIGTERM a run is gone within 10 s: aborts, the checkpoint (run/leftovers.cc), then the lease (run/turn.cc).
 constexpr Millis tidy_grace{5'000};
-constexpr Millis save_deadline{2'500};
 
 }  // namespace
 
@@ -241,16 +238,14 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
   if (moved && lease_.held()) moved = co_await lease_.confirm(cancel);
   if (lease_.lost()) co_return moved;  // the checkpoint and the manifest are another run's now
   if (!moved) {
-    const Result<void> saved = co_await save_what_is_done();
-    if (!saved) console_.remark("the checkpoint could not be written: " + saved.error().describe());
+    co_await save_what_is_done();
     co_return moved;
   }
   Result<void> sealed = co_await ledger_.seal(cancel);
   if (sealed) {
     outcome_.status = cli::Status::poured;
   } else if (!lease_.lost()) {
-    const Result<void> saved = co_await save_what_is_done();
-    (void)saved;
+    co_await save_what_is_done();
   }
   co_return sealed;
 }
@@ -317,54 +312,6 @@ Task<Result<void>> Run::resume_and_pour(Work& work, const MemoryPlan& plan, cons
   co_return done;
 }
 
-/// What earlier runs left open: notes of files that are poured now stay with the work. Those of other files, of another
-/// selection perhaps, are kept for a run that wants them, until their uploads are too old.
-Task<Result<void>> Run::tidy(Work& work, CancelToken cancel) {
-  std::unordered_set<std::string_view> poured;
-  for (const FileEntry* const file : work.to_pour) poured.insert(file->path);
-  std::vector<UnfinishedFile> ours;
-  std::vector<UnfinishedFile> others;
-  for (UnfinishedFile& one : work.left) (poured.contains(one.file.path) ? ours : others).push_back(std::move(one));
-  work.left = std::move(ours);
-  Result<void> swept = co_await sweep(work.left, others, cancel);
-  ledger_.set_aside(std::move(others));
-  co_return swept;
-}
-
-/// Drops uploads of this place that no run claims, because it was killed before it could note them: they would be
-/// billed for ever. Of `others` those are forgotten whose upload is gone or too old.
-Task<Result<void>> Run::sweep(const std::vector<UnfinishedFile>& claimed, std::vector<UnfinishedFile>& others,
-                              CancelToken cancel) {
-  Deadline deadline(reactor_, sweep_deadline, cancel);
-  Sweep sweep(bucket_, console_);
-  Result<std::vector<s3::ListedUpload>> open = co_await sweep.list(settings_.base, deadline.token());
-  if (cancel.cancelled()) co_return cancel.error();
-  if (!open) {
-    // Not everybody may list them, and nothing depends on it.
-    if (console_.tracing()) console_.trace("open uploads are not looked for: " + open.error().describe());
-    co_return Result<void>();
-  }
-  std::size_t dropped = 0;
-  std::unordered_set<std::string> still_open;
-  for (const s3::ListedUpload& upload : *open) still_open.insert(upload.upload_id);
-  for (s3::ListedUpload& upload : *open) {
-    const std::string id = upload.upload_id;
-    const auto has_id = [&id](const UnfinishedFile& one) { return one.upload.upload_id == id; };
-    if (std::ranges::any_of(claimed, has_id)) continue;
-    const Result<std::optional<Sweep::Found>> settled =
-        co_await sweep.settle(std::move(upload), settings_.gc_after, false, deadline.token());
-    if (!settled) break;
-    if (!settled->has_value() || !(*settled)->idle) continue;
-    still_open.erase(id);
-    ++dropped;
-  }
-  std::erase_if(others, [&](const UnfinishedFile& one) { return !still_open.contains(one.upload.upload_id); });
-  if (dropped > 0)
-    console_.remark(fmt::format("dropped {} that an earlier run had left open", cli::plural(dropped, "upload")));
-  if (cancel.cancelled()) co_return cancel.error();
-  co_return Result<void>();
-}
-
 /// Looks at the lanes and shows the progress, five times a second.
 Task<Result<void>> Run::keep_ticking(std::vector<const Reactor*> loops, CancelToken cancel) {
   Load load(std::move(loops), usable_cores());
@@ -389,12 +336,6 @@ Task<Result<void>> Run::adopt(Work& work, const Services& services, const RingPo
   std::erase_if(work.to_pour, [&stays](const FileEntry* file) { return stays.contains(file); });
   console_.remark(fmt::format("{} of them are right and stay", stays.size()));
   co_return Result<void>();
-}
-
-Task<Result<void>> Run::save_what_is_done() {
-  Deadline deadline(reactor_, save_deadline);
-  Result<void> saved = co_await ledger_.save_checkpoint(deadline.token());
-  co_return saved;
 }
 
 }  // namespace hfpour::run

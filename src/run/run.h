@@ -69,7 +69,8 @@ class Run {
                            CancelToken cancel);
   Task<Result<void>> keep_ticking(std::vector<const Reactor*> loops, CancelToken cancel);
   Task<Result<void>> move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel);
-  Task<Result<void>> save_what_is_done();
+  Task<void> save_what_is_done();
+  Task<Result<void>> drop(UnfinishedFile unnoted, CancelToken cancel);
   PlanFacts plan_facts(const Work& work, const MemoryPlan& plan) const;
 
   const Settings& settings_;

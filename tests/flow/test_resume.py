@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 
 import boto3
 import botocore.config
@@ -257,6 +258,39 @@ def test_a_full_store_gets_its_room_back(hub, store, pour):
     assert result.exit == 8, result.stderr
     store.left_alone()
     assert store.uploads() == []
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "QuotaExceeded"])
+def test_what_cannot_be_noted_is_dropped(hub, store, pour, code):
+    """Half a file that no checkpoint names would lie there unseen, and cost."""
+    hub.repo("me/model", {"large.bin": LARGE})
+    hub.fault("stall", path="large.bin", at_offset=HELD * PART + 1000, count=-1)
+    store.fault("status", op="PutObject", code=code, count=-1)
+    running = pour.start("hf://me/model", DESTINATION, "--lanes", 1)
+    wait_until(lambda: any(len(one["parts"]) == HELD for one in store.uploads()))
+    running.signal(signal.SIGTERM)
+    result = running.wait(15)
+    assert result.exit == 143, result.stderr
+    assert "checkpoint could not be written" in result.stderr
+    store.left_alone()
+    assert store.uploads() == []
+
+
+def test_what_an_earlier_run_noted_stays_when_this_one_cannot(hub, store, pour):
+    killed(hub, store, pour)
+    hub.fault("stall", path="large.bin", at_offset=(HELD + 1) * PART + 1000, count=-1)
+    store.fault("status", op="PutObject", code="AccessDenied", count=-1)
+    running = pour.start("hf://me/model", DESTINATION, "--lanes", 1)
+    wait_until(lambda: any(len(one["parts"]) == HELD + 1 for one in store.uploads()))
+    running.signal(signal.SIGTERM)
+    result = running.wait(15)
+    assert result.exit == 143, result.stderr
+    store.left_alone()
+    assert store.orphans() == [] and len(store.uploads()) == 1
+    store.admin("reset", {})
+    hub.reset()
+    assert pour("hf://me/model", DESTINATION, "--lanes", 1).exit == 0
+    check_bucket(store, BASE, MODEL)
 
 
 HOUR = 3600
