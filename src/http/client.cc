@@ -24,6 +24,13 @@ Task<Result<Response>> Client::fetch(Request request, Bytes body_limit, CancelTo
   co_return answer;
 }
 
+/// What a connection that is being opened may have under way to us; 0 = kernel's choice.
+Bytes Client::window_of(int socket, bool stream) {
+  const Buffers& buffers = leg_.buffers;
+  const bool wide = stream && leg_.window_fixed && wide_.admit(socket, buffers.wide_windows);
+  return wide ? buffers.wide_window : buffers.receive_window;
+}
+
 CURL* Client::acquire() {
   if (idle_.empty()) return curl_easy_init();
   CURL* const easy = idle_.back();

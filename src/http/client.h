@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "http/receive_buffer.h"
 #include "http/request.h"
 #include "loop/reactor.h"
 
@@ -19,6 +20,8 @@ struct Buffers {
   Bytes receive_window = 0;  ///< what a peer may have under way to us; 0 = kernel's choice
   Bytes send_buffer = 0;     ///< kernel memory for what we send; 0 = kernel's choice
   Bytes copy = 64 * KiB;     ///< what libcurl takes at a time in each direction, without TLS
+  Bytes wide_window = 0;     ///< instead of `receive_window`, of the first `wide_windows` connections that streams open
+  unsigned wide_windows = 0;
 };
 
 /// How connections of one leg (Hub or store) are made.
@@ -57,9 +60,11 @@ class Client {
   void wake_later(Exchange* exchange);
   void forget(const Exchange* exchange);
   void wake_all();
+  Bytes window_of(int socket, bool stream);
 
   Reactor& reactor_;
   Leg leg_;
+  FewSockets wide_;
   std::vector<CURL*> idle_;
   std::vector<Exchange*> to_wake_;
 };

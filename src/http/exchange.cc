@@ -340,8 +340,10 @@ CURLcode Exchange::tls_callback(CURL*, void* context, void* self) {
 
 // A cgroup is charged for socket buffers, and one socket may grow to 6 MiB or more by itself.
 int Exchange::socket_callback(void* self, curl_socket_t socket, curlsocktype) {
-  const Leg& leg = static_cast<Exchange*>(self)->client_.leg();
-  if (leg.buffers.receive_window > 0) bound_receive_buffer(socket, leg.buffers.receive_window, leg.window_fixed);
+  const Exchange& exchange = *static_cast<Exchange*>(self);
+  const Leg& leg = exchange.client_.leg();
+  const Bytes window = exchange.client_.window_of(socket, exchange.inlet_ != nullptr);
+  if (window > 0) bound_receive_buffer(socket, window, leg.window_fixed);
   if (leg.buffers.send_buffer > 0) {
     const int buffer = static_cast<int>(leg.buffers.send_buffer);
     setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);

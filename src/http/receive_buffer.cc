@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
+
 namespace hfpour::http {
 namespace {
 
@@ -19,6 +21,14 @@ Bytes size_of_receive_buffer(int socket) {
   int size = 0;
   socklen_t length = sizeof size;
   return getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, &length) == 0 ? static_cast<Bytes>(size) : 0;
+}
+
+/// Nothing when there is no such socket, or Linux is older than 4.12.
+std::optional<std::uint64_t> cookie_of(int socket) {
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0) return std::nullopt;
+  return cookie;
 }
 
 }  // namespace
@@ -48,6 +58,14 @@ bool end_growth(int socket, Bytes window) {
   socklen_t length = sizeof locked;
   if (getsockopt(socket, SOL_SOCKET, SO_BUF_LOCK, &locked, &length) != 0) return false;
   set(socket, SOL_SOCKET, SO_BUF_LOCK, locked | SOCK_RCVBUF_LOCK);
+  return true;
+}
+
+bool FewSockets::admit(int socket, unsigned most) {
+  std::erase_if(open_, [](const One& one) { return cookie_of(one.number) != one.cookie; });
+  const std::optional<std::uint64_t> cookie = cookie_of(socket);
+  if (!cookie || open_.size() >= most) return false;
+  open_.push_back({socket, *cookie});
   return true;
 }
 

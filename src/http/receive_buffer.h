@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "base/bytes.h"
 
 namespace hfpour::http {
@@ -21,5 +24,19 @@ void bound_receive_buffer(int socket, Bytes window, bool fixed);
 /// Tells the kernel to leave the receive buffer as it is once it is large enough for `window` bytes. True when that is
 /// done. Never before Linux 5.14, which has no SO_BUF_LOCK. Any thread.
 bool end_growth(int socket, Bytes window);
+
+/// Sockets that have something not all can have, each for as long as it is open. One thread.
+class FewSockets {
+ public:
+  /// Whether `socket`, which was just opened, is one of the `most` that may be open at a time.
+  bool admit(int socket, unsigned most);
+
+ private:
+  struct One {
+    int number;
+    std::uint64_t cookie;  ///< the kernel's, never given twice: a number is
+  };
+  std::vector<One> open_;
+};
 
 }  // namespace hfpour::http

@@ -23,7 +23,6 @@ namespace {
 constexpr Millis tick_interval{200};
 /// Of a stored file, besides its name: 240 in the ledger, 24 in the job, up to 250 in the text of a checkpoint.
 constexpr Bytes record_bytes = 512;
-constexpr unsigned first_lanes = 8;  ///< as many as MD5 takes abreast; more when it shows that they help
 // After SIGTERM a run is gone within 10 s: aborts, the checkpoint (run/leftovers.cc), then the lease (run/turn.cc).
 constexpr Millis tidy_grace{5'000};
 
@@ -252,9 +251,13 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
 
 Task<Result<void>> Run::move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel) {
   if (work.to_pour.empty()) co_return Result<void>();
-  hub_leg_.set_buffers({.receive_window = plan.receive_window, .copy = plan.copy_buffer});
+  hub_leg_.set_buffers({.receive_window = plan.receive_window,
+                        .copy = plan.copy_buffer,
+                        .wide_window = largest_window,
+                        .wide_windows = plan.wide_windows});
   // Objects are read back over the store's leg when files are adopted: one stream a lane there, too.
-  store_leg_.set_buffers({plan.receive_window, plan.send_buffer, plan.copy_buffer});
+  store_leg_.set_buffers(
+      {.receive_window = plan.receive_window, .send_buffer = plan.send_buffer, .copy = plan.copy_buffer});
   Result<std::unique_ptr<RingPool>> pool = RingPool::make(plan.rings, plan.ring_bytes);
   if (!pool) co_return pool.error();
   const PartLoop part_loop(reactor_, store_leg_.leg(), bucket_);

@@ -33,6 +33,8 @@ constexpr Bytes hard_window = 256 * KiB;
 constexpr Bytes scarce_room = 32 * MiB;
 /// Of the speed that thriftier buffers would allow.
 constexpr double good_share = 0.75;
+/// The same of wide windows for the first lanes of stripes.
+constexpr double hardly_slower = 0.9;
 /// A killed run fetches what was ahead of the file's hash again, up to so many parts for each lane.
 constexpr unsigned most_parts_of_stripe = 4;
 constexpr Bytes shortest_ring = 1 * MiB;
@@ -180,6 +182,21 @@ std::optional<MemoryPlan> fit_stripes(Bytes room, unsigned most, const MemoryNee
   return good;
 }
 
+/// The same with wide windows for the first lanes, where the streams may be fast and that takes little from the others.
+std::optional<MemoryPlan> fit_wide_stripes(Bytes room, unsigned most, const MemoryNeed& need) {
+  const std::optional<MemoryPlan> usual = fit_stripes(room, most, need);
+  if (!usual || !need.plain_source || !need.windows_fixed) return usual;
+  const unsigned wide = std::min(usual->lanes, first_lanes);
+  const Bytes more = wide * 2 * (largest_window - usual->receive_window);
+  if (room <= more) return usual;
+  std::optional<MemoryPlan> plan = fit_stripes(room - more, most, need);
+  if (!plan || plan->receive_window != usual->receive_window) return usual;
+  if (speed_of_stripes(*plan) < hardly_slower * speed_of_stripes(*usual)) return usual;
+  plan->wide_windows = wide;
+  plan->for_wide_windows = more;
+  return plan;
+}
+
 Error does_not_fit(const MemoryNeed& need, Bytes lane) {
   const Bytes least = need.resident + reserve + lane;
   return Error(
@@ -213,7 +230,7 @@ Result<MemoryPlan> plan_memory(const MemoryNeed& need) {
   if (need.plain_source) lengthen_copies(*whole, room);
   if (need.large_files == 0 || need.large_files >= wished) return *whole;
   const unsigned most = need.lanes > 0 ? wished : most_lanes;
-  const std::optional<MemoryPlan> stripes = fit_stripes(room, most, need);
+  const std::optional<MemoryPlan> stripes = fit_wide_stripes(room, most, need);
   if (stripes && speed_of_stripes(*stripes) > speed_of_whole_files(*whole, need)) return *stripes;
   // More memory would have made stripes the better choice.
   whole->held_by_memory = true;

@@ -20,6 +20,9 @@ struct MemoryNeed {
   bool plain_source = false;   ///< it speaks http without TLS, so it is near, and its streams may be fast
 };
 
+/// So many lanes begin, as many as MD5 takes abreast; more when it shows that they help.
+inline constexpr unsigned first_lanes = 8;
+
 /// The longest receive window that a plan gives to a connection.
 inline constexpr Bytes largest_window = 1 * MiB;
 
@@ -30,12 +33,14 @@ struct MemoryPlan {
   Bytes ring_bytes = 0;         ///< of each
   Bytes receive_window = 0;     ///< of each Hub connection, kernel memory
   Bytes send_buffer = 0;        ///< of each store connection, kernel memory
+  unsigned wide_windows = 0;    ///< so many of the connections get `largest_window` instead
   Bytes copy_buffer = 0;        ///< what libcurl takes at a time, of each exchange without TLS
   Bytes per_lane = 0;           ///< one download: libcurl's buffers, TLS and kernel buffers
   Bytes per_ring = 0;           ///< the ring and the uploads out of it, likewise
+  Bytes for_wide_windows = 0;   ///< what these are charged with beyond `per_lane`, all together
   bool held_by_memory = false;  ///< more memory would have given more lanes or longer rings
 
-  Bytes total() const { return lanes * per_lane + rings * per_ring; }
+  Bytes total() const { return lanes * per_lane + rings * per_ring + for_wide_windows; }
 };
 
 /// How many uploads of one lane may be under way: one that sends, the others waiting for their answer.

@@ -3,6 +3,7 @@
 HFPOUR_BIG_BYTES sets how much the large repositories hold (512 MiB); a release check takes 4 GiB and more.
 """
 
+import collections
 import hashlib
 import json
 import os
@@ -31,7 +32,7 @@ class Sampler:
 
     def __init__(self, pid):
         self.pid, self.peak, self.at_peak, self.samples, self.with_sockets = pid, 0, (0, 0), 0, 0
-        self.receive_buffers = {}  # {peer: sizes the kernel gave them}
+        self.receive_buffers = {}  # {peer: {size the kernel gave them: how many had it at a time, at most}}
         self.high_water = 0  # VmHWM; the ru_maxrss of wait4 would begin with what pytest itself had when it forked
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.work)
@@ -61,13 +62,17 @@ class Sampler:
         """Bytes the kernel charges the sockets with, received and to be sent (skmem r and w)."""
         said = subprocess.run(["ss", "-tmnpH"], capture_output=True, text=True, check=True).stdout
         total = 0
+        sizes = collections.Counter()
         for entry in re.split(r"\n(?=\S)", said):
             if f"pid={self.pid}," not in entry:
                 continue
             received = re.search(r"skmem:\(r(\d+),rb(\d+)", entry)
-            self.receive_buffers.setdefault(entry.split()[4], set()).add(int(received.group(2)))
+            sizes[entry.split()[4], int(received.group(2))] += 1
             queued = re.search(r"skmem:\([^)]*?\bw(\d+)", entry)
             total += int(received.group(1)) + int(queued.group(1))
+        for (peer, size), count in sizes.items():
+            known = self.receive_buffers.setdefault(peer, {})
+            known[size] = max(known.get(size, 0), count)
         return total
 
     def stop(self):
@@ -76,8 +81,9 @@ class Sampler:
 
 
 def large_models(total):
-    """`total` bytes, in sixteen files and in one, and a quarter of it in one."""
+    """`total` bytes, in sixteen files, in four and in one, and a quarter of it in one."""
     return {"me/sixteen": [{"path": "model-{:05d}.safetensors", "count": 16, "size": total // 16, "seed": 7}],
+            "me/four": [{"path": "part-{}.safetensors", "count": 4, "size": total // 4, "seed": 6}],
             "me/one": [{"path": "one.safetensors", "size": total, "seed": 8}],
             "me/quarter": [{"path": "quarter.safetensors", "size": total // 4, "seed": 9}]}
 
@@ -144,6 +150,11 @@ def pour_with(pour, repository, memory, *options):
     return result, sampler
 
 
+def large_windows_are_granted():
+    with open("/proc/sys/net/core/rmem_max", encoding="ascii") as limit:
+        return int(limit.read()) >= MIB
+
+
 def check_etags(store, repository, count):
     """Every object is there, and its ETag is what the parts' MD5s in the store and the manifest's record say."""
     manifest = store.manifest(repository + "/")
@@ -206,12 +217,28 @@ def test_the_kernel_does_not_let_the_buffers_of_downloads_grow(large):
     result, sampler = pour_with(pour, "me/sixteen", "256Mi")
     assert result.exit == 0, result.stderr
     buffers = sampler.receive_buffers[hub.cdn.split("//")[1]]
-    with open("/proc/sys/net/core/rmem_max", encoding="ascii") as limit:
-        granted = int(limit.read()) >= MIB
-    if granted:
-        assert buffers == {2 * MIB}, "twice the window of 1 MiB, which all have room for"
+    if large_windows_are_granted():
+        assert set(buffers) == {2 * MIB}, "twice the window of 1 MiB, which all have room for"
     else:
         assert max(buffers) <= 16 * MIB, "tuning is ended when the buffer has become large"
+
+
+@pytest.mark.parametrize("memory, wide", [(96, 0), (256, 8)])
+def test_the_first_streams_of_few_large_files_get_wide_windows(large, memory, wide):
+    hub, store, pour = large
+    result, sampler = pour_with(pour, "me/four", f"{memory}Mi", "--lanes", 32)
+    assert result.exit == 0, result.stderr
+    buffers = sampler.receive_buffers[hub.cdn.split("//")[1]]
+    assert buffers.get(2 * MIB, 0) == (wide if large_windows_are_granted() else 0), buffers
+    assert 1 <= sum(count for size, count in buffers.items() if size <= MIB) <= 32 - wide, buffers
+
+
+def test_with_tls_there_are_no_wide_windows(encrypted):
+    hub, store, pour, trust = encrypted
+    store.reset()
+    result, sampler = pour_with(pour, "me/one", "256Mi", *trust)
+    assert result.exit == 0, result.stderr
+    assert max(sampler.receive_buffers[hub.cdn.split("//")[1]]) <= MIB
 
 
 @pytest.mark.parametrize("memory", [64, 256])

@@ -2,11 +2,14 @@
 #include "http/receive_buffer.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <linux/socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <memory>
 
 using namespace hfpour;
 using namespace hfpour::http;
@@ -56,6 +59,35 @@ TEST_CASE("receive buffer: one that is not fixed goes on being tuned until it is
     CHECK(socket.tuned() != enough);
     CHECK((socket.get(SO_BUF_LOCK) & SOCK_SNDBUF_LOCK) != 0);
   }
+}
+
+TEST_CASE("few sockets: so many as may be open at a time, each until it is closed") {
+  FewSockets few;
+  const TcpSocket first;
+  CHECK_FALSE(few.admit(first.number, 0));
+  CHECK(few.admit(first.number, 2));
+  auto second = std::make_unique<TcpSocket>();
+  CHECK(few.admit(second->number, 2));
+  CHECK_FALSE(few.admit(TcpSocket().number, 2));
+  const int number = second->number;
+  second.reset();
+  const TcpSocket third;
+  REQUIRE(third.number == number);  // given again, and another socket all the same
+  CHECK(few.admit(third.number, 2));
+  CHECK_FALSE(few.admit(TcpSocket().number, 2));
+}
+
+TEST_CASE("few sockets: a number that is something else by now is not one of them") {
+  FewSockets few;
+  auto gone = std::make_unique<TcpSocket>();
+  CHECK(few.admit(gone->number, 1));
+  const int number = gone->number;
+  gone.reset();
+  const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  REQUIRE(file == number);
+  CHECK_FALSE(few.admit(file, 1));
+  CHECK(few.admit(TcpSocket().number, 1));
+  close(file);
 }
 
 TEST_CASE("receive buffer: what the kernel would cut cannot be fixed") {

@@ -186,10 +186,35 @@ TEST_CASE("memory plan: windows that the kernel may let grow are only given wher
   CHECK(plan_memory(stripes)->receive_window <= 256 * KiB);
 }
 
+TEST_CASE(
+    "memory plan: the first stripes of a source without TLS get wide windows, where they take little from others") {
+  MemoryNeed need = need_of(256 * MiB, 1, 0);
+  need.part_size = 8 * MiB;
+  CHECK(plan_memory(need)->wide_windows == 0);
+  need.plain_source = true;
+  const auto wide = plan_memory(need);
+  CHECK(wide->wide_windows == first_lanes);
+  CHECK(wide->for_wide_windows == first_lanes * 2 * (largest_window - wide->receive_window));
+  CHECK(wide->total() == wide->lanes * wide->per_lane + wide->rings * wide->per_ring + wide->for_wide_windows);
+  need.windows_fixed = false;
+  const auto usual = plan_memory(need);
+  CHECK(usual->wide_windows == 0);
+  CHECK(usual->for_wide_windows == 0);
+  CHECK(wide->rings >= usual->rings - usual->rings / 10);
+  CHECK(wide->lanes >= usual->lanes - usual->lanes / 10);
+  need.windows_fixed = true;
+  need.ceiling = 96 * MiB;
+  CHECK(plan_memory(need)->wide_windows == 0);
+  need.ceiling = 256 * MiB;
+  need.lanes = 4;
+  CHECK(plan_memory(need)->wide_windows <= 4);
+}
+
 TEST_CASE("memory plan: a source without TLS gets longer copies, which are counted, where memory is not scarce") {
   for (const std::size_t large : {std::size_t(100), std::size_t(1)}) {
     MemoryNeed need = need_of(256 * MiB, large, 0);
     need.part_size = 8 * MiB;
+    need.windows_fixed = large > 1;  // wide windows are another matter
     const auto usual = plan_memory(need);
     CAPTURE(large);
     CHECK(usual->copy_buffer == 64 * KiB);
