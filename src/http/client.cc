@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "http/client.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "http/exchange.h"
 #include "http/receive_buffer.h"
 
 namespace hfpour::http {
+
+std::string system_ca_bundle() {
+  const char* const file = curl_version_info(CURLVERSION_NOW)->cainfo;
+  return file != nullptr && access(file, R_OK) == 0 ? file : "";
+}
 
 Client::~Client() {
   for (CURL* const easy : idle_) curl_easy_cleanup(easy);

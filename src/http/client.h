@@ -27,7 +27,7 @@ struct Buffers {
 /// How connections of one leg (Hub or store) are made.
 struct Leg {
   std::string user_agent;
-  std::string ca_bundle;           ///< PEM file; empty = the system's
+  std::string ca_bundle;           ///< PEM file; empty = whatever libcurl takes by itself
   bool direct = false;             ///< never through a proxy, whatever the environment says
   Millis connect_timeout{10'000};  ///< contracts hub §9 (10 to 15 s), s3 §4.13 (10 s)
   Millis stall_limit{60'000};      ///< nothing moved for so long while we were ready: give up this exchange
@@ -36,6 +36,10 @@ struct Leg {
   /// Gets one line about each exchange that has ended, without any query or header; empty: nobody wants it.
   std::function<void(const std::string& line)> trace = {};
 };
+
+/// The system's PEM file of trusted certificates, as libcurl was built to look for it; empty when there is none, and
+/// libcurl may know a directory of them. Any thread.
+std::string system_ca_bundle();
 
 /// Easy handles and settings of one leg. Loop thread; outlives its exchanges.
 class Client {

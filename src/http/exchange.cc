@@ -113,8 +113,7 @@ void Exchange::prepare_connection() {
   curl_easy_setopt(easy_, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!leg.ca_bundle.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, leg.ca_bundle.c_str());
-  if (!leg.ca_bundle.empty()) curl_easy_setopt(easy_, CURLOPT_PROXY_CAINFO, leg.ca_bundle.c_str());
+  if (!leg.ca_bundle.empty()) trust_only(leg.ca_bundle);
   if (leg.direct) curl_easy_setopt(easy_, CURLOPT_PROXY, "");
   curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, leg.user_agent.c_str());
@@ -126,6 +125,16 @@ void Exchange::prepare_connection() {
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, this);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &Exchange::socket_callback);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
+}
+
+/// The certificates of this file, and none of the system's directory besides. Where there is no directory libcurl keeps
+/// what it has read for all connections; else each has a copy of its own, which for a system's 140 certificates is
+/// 2 MiB and more (docs/performance.md).
+void Exchange::trust_only(const std::string& file) {
+  curl_easy_setopt(easy_, CURLOPT_CAINFO, file.c_str());
+  curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+  curl_easy_setopt(easy_, CURLOPT_PROXY_CAINFO, file.c_str());
+  curl_easy_setopt(easy_, CURLOPT_PROXY_CAPATH, nullptr);
 }
 
 void Exchange::prepare_method() {

@@ -49,6 +49,7 @@ class Exchange final : public Completion, public Waker {
   void prepare_method();
   void prepare_headers();
   void prepare_connection();
+  void trust_only(const std::string& file);
   void arm_watchdog();
   void look_for_stall();
   void look_at_receive_buffer(Bytes more);

@@ -19,7 +19,7 @@ namespace hfpour::run {
 http::Leg make_leg(const std::string& ca_bundle, Millis stall_limit, Observer& observer) {
   http::Leg leg;
   leg.user_agent = "hfpour/" HFPOUR_VERSION;
-  leg.ca_bundle = ca_bundle;
+  leg.ca_bundle = ca_bundle.empty() ? http::system_ca_bundle() : ca_bundle;
   leg.stall_limit = stall_limit;
   if (observer.tracing()) leg.trace = [&observer](const std::string& line) { observer.trace(line); };
   return leg;

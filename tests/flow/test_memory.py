@@ -13,7 +13,7 @@ import threading
 
 import pytest
 from support import BUCKET, MIB, PART, Hub, Pourer, Store
-from tls_support import TlsHub, TlsStore, make_ca
+from tls_support import TlsHub, TlsStore, make_ca, system_like
 
 pytestmark = pytest.mark.own_size
 
@@ -116,7 +116,7 @@ def encrypted(binary, tmp_path_factory):
     made = stand_ins(binary, folder, large_models(min(BIG, 1 << 30)), ("--digest-cache", folder / "digests.json", *tls),
                      ("--keep", "none", *tls), TlsHub, TlsStore)
     for servers in made:
-        yield *servers, ("--ca-bundle", folder / "ca.pem")
+        yield *servers, ("--ca-bundle", system_like(folder, "ca"))
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_with_tls_there_are_no_wide_windows(encrypted):
 @pytest.mark.parametrize("memory", [64, 256])
 @pytest.mark.parametrize("repository, count", [("me/sixteen", 16), ("me/one", 1)])
 def test_memory_with_tls_on_both_legs(encrypted, repository, count, memory):
-    """A TLS connection holds buffers of its own, beyond what the sockets' are."""
+    """A TLS connection holds buffers of its own, beyond what the sockets' are, but no copy of all trusted certificates."""
     _, store, pour, trust = encrypted
     store.reset()
     result, sampler = pour_with(pour, repository, f"{memory}Mi", *trust)

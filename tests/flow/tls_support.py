@@ -23,6 +23,19 @@ def make_ca(folder, ca, **places):
                 "-CA", ca + ".pem", "-CAkey", ca + ".key", "-keyout", name + ".key", "-out", name + ".pem")
 
 
+def system_like(folder, ca):
+    """A file of as many certificates as a system trusts, CA.pem among them."""
+    file = folder / ("system-with-" + ca + ".pem")
+    with open(file, "wb") as out:
+        for number in range(140):
+            made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                                   "-subj", "/O=Flow Test/CN=Stranger %d" % number, "-keyout", "/dev/null", "-out", "-"],
+                                  check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            out.write(made.stdout)
+        out.write((folder / (ca + ".pem")).read_bytes())
+    return file
+
+
 class Tls:
     """A stand-in whose admin routes are spoken to over TLS as well, whatever certificate it shows."""
 
