@@ -14,9 +14,8 @@ namespace hfpour::http {
 namespace {
 
 // Each message may have to wake a thread.
-constexpr Bytes low_water = 256 * KiB;      ///< the side is lent more when it has less than this
-constexpr Bytes most_lent = 1 * MiB;        ///< at once
-constexpr Bytes worth_telling = 128 * KiB;  ///< that has passed
+constexpr Bytes low_water = 256 * KiB;  ///< the side is lent more when it has less than this
+constexpr Bytes most_lent = 1 * MiB;    ///< at once
 
 Leg told_on(Reactor& loop, Leg leg) {
   if (!leg.trace) return leg;
@@ -45,7 +44,7 @@ class RemoteSender::Loan final : public Outlet {
     untold_ += count;
     pieces_.front() = pieces_.front().subspan(count);
     if (pieces_.front().empty()) pieces_.pop_front();
-    if (untold_ < worth_telling && given_ < length_) return;
+    if (untold_ < RemoteSender::worth_telling && given_ < length_) return;
     loop_.post([tell = &tell_, passed = std::exchange(untold_, 0)] { (*tell)(passed); });
   }
   Bytes length() const override { return length_; }

@@ -65,7 +65,7 @@ bool Found::satisfies(const Identity& wanted) const {
   return std::ranges::all_of(manifest->files, [this](const Record& record) { return holds(record); });
 }
 
-Task<Result<Found>> Ledger::look(Identity wanted, CancelToken cancel) {
+Task<Result<Found>> Ledger::look(Identity wanted, bool refresh, CancelToken cancel) {
   Found found;
   Result<std::optional<Manifest>> manifest = co_await read(manifest_name, found.remarks, cancel);
   if (!manifest) co_return manifest.error();
@@ -78,7 +78,7 @@ Task<Result<Found>> Ledger::look(Identity wanted, CancelToken cancel) {
   Result<void> listed = co_await store_.list("", keep, cancel);
   if (!listed) co_return listed.error();
   std::sort(found.objects.begin(), found.objects.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  if (found.satisfies(wanted)) co_return found;
+  if (!refresh && found.satisfies(wanted)) co_return found;
   Result<std::optional<Manifest>> checkpoint = co_await read(checkpoint_name, found.remarks, cancel);
   if (!checkpoint) co_return checkpoint.error();
   found.checkpoint = std::move(*checkpoint);
@@ -185,7 +185,11 @@ Task<Result<void>> Ledger::seal(CancelToken cancel) {
   current_.unfinished.clear();
   sort_files();
   Result<void> put = co_await store_.put(manifest_name, write_manifest(current_), cancel);
-  if (!put) co_return put.error().at("writing the manifest");
+  if (!put) {
+    current_.complete = false;
+    set_unfinished({});
+    co_return put.error().at("writing the manifest");
+  }
   const Result<void> tidied = co_await drop_checkpoint(cancel);
   (void)tidied;  // one left behind does no harm: the manifest is looked at first
   co_return Result<void>();

@@ -39,9 +39,9 @@ class Ledger final : public Records {
  public:
   Ledger(Reactor& reactor, Store& store) : reactor_(reactor), store_(store) {}
 
-  /// Reads the manifest, the checkpoint if the manifest does not do, and lists the objects. Errors: `usage` when the
-  /// place belongs to a repository of another type; the store's.
-  Task<Result<Found>> look(Identity wanted, CancelToken cancel);
+  /// Reads the manifest, the checkpoint if the manifest does not do or is to be looked behind (`refresh`), and lists
+  /// the objects. Errors: `usage` when the place belongs to a repository of another type; the store's.
+  Task<Result<Found>> look(Identity wanted, bool refresh, CancelToken cancel);
 
   /// Begins the record of a run: `kept` are files that are already there, `left` what an earlier run had of others.
   void begin(Identity identity, std::string commit, std::vector<Record> kept, std::vector<UnfinishedFile> left);
@@ -60,7 +60,7 @@ class Ledger final : public Records {
   Task<Result<void>> keep_checkpoint(CancelToken cancel);
   /// Writes the checkpoint once, if something is new.
   Task<Result<void>> save_checkpoint(CancelToken cancel);
-  /// All is done: writes the manifest, drops the checkpoint.
+  /// All is done: writes the manifest, drops the checkpoint. After an error a checkpoint can be saved.
   Task<Result<void>> seal(CancelToken cancel);
 
  private:

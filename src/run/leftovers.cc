@@ -69,14 +69,22 @@ Task<Result<void>> Run::sweep(const std::vector<UnfinishedFile>& claimed, std::v
 }
 
 /// Notes what is stored, so that a later run can go on with it. What cannot be noted, because a full store or a policy
-/// refuses the checkpoint, is dropped: nobody would ever know of it, and it would be billed.
+/// refuses the checkpoint, is dropped: nobody would ever know of it, and it would be billed. Without an answer the
+/// checkpoint may have been written, or the store cannot be asked to drop anything either.
 Task<void> Run::save_what_is_done() {
   Deadline deadline(reactor_, save_deadline);
   const Result<void> saved = co_await ledger_.save_checkpoint(deadline.token());
   if (saved) co_return;
   console_.remark("the checkpoint could not be written: " + saved.error().describe());
+  std::vector<UnfinishedFile> unnoted = ledger_.unnoted();
+  if (saved.error().http_status == 0) {
+    if (!unnoted.empty())
+      console_.remark(cli::plural(unnoted.size(), "upload") +
+                      " that it would have named may stay open until --gc-after");
+    co_return;
+  }
   TaskGroup group(reactor_.ready(), deadline.token());
-  for (UnfinishedFile& one : ledger_.unnoted()) group.spawn(drop(std::move(one), group.token()));
+  for (UnfinishedFile& one : unnoted) group.spawn(drop(std::move(one), group.token()));
   const Result<void> dropped = co_await group.join();
   (void)dropped;  // each says so itself
 }

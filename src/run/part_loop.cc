@@ -2,8 +2,12 @@
 #include "run/part_loop.h"
 
 #include "run/wiring.h"
+#include "transfer/memory_plan.h"
 
 namespace hfpour::run {
+
+// A ring gives out bites of a quarter of it, or 64 KiB, and what has passed unheard of is not free yet.
+static_assert(least_ring >= 2 * http::RemoteSender::worth_telling);
 
 PartLoop::PartLoop(Reactor& reactor, const http::Leg& leg, s3::Bucket& bucket) : reactor_(reactor), bucket_(bucket) {
   if (usable_cores() < 2) return;

@@ -76,7 +76,7 @@ Task<Result<void>> Run::go(CancelToken cancel) {
 
 Task<Result<void>> Run::look(Found& found, CancelToken cancel) {
   found = Found();  // two listings at a time might be too much
-  Result<Found> looked = co_await ledger_.look(settings_.identity(), cancel);
+  Result<Found> looked = co_await ledger_.look(settings_.identity(), settings_.refresh, cancel);
   if (!looked) co_return looked.error();
   found = *std::move(looked);
   for (const std::string& remark : found.remarks) console_.remark(remark);

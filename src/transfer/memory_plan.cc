@@ -40,7 +40,7 @@ constexpr unsigned most_parts_of_stripe = 4;
 constexpr Bytes shortest_ring = 1 * MiB;
 constexpr Bytes usual_ring = 2 * MiB;
 /// For who asks for more lanes than have room with usual ones: a few milliseconds of a stream are enough.
-constexpr std::array<Bytes, 4> rings_to_try = {2 * MiB, 1 * MiB, 512 * KiB, 256 * KiB};
+constexpr std::array<Bytes, 4> rings_to_try = {2 * MiB, 1 * MiB, 512 * KiB, least_ring};
 
 struct Buffers {
   Bytes receive;

@@ -26,6 +26,9 @@ inline constexpr unsigned first_lanes = 8;
 /// The longest receive window that a plan gives to a connection.
 inline constexpr Bytes largest_window = 1 * MiB;
 
+/// The shortest ring that a plan has.
+inline constexpr Bytes least_ring = 256 * KiB;
+
 /// How the memory is cut.
 struct MemoryPlan {
   unsigned lanes = 0;

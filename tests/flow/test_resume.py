@@ -276,6 +276,40 @@ def test_what_cannot_be_noted_is_dropped(hub, store, pour, code):
     assert store.uploads() == []
 
 
+def test_what_could_not_be_noted_for_want_of_an_answer_is_told_of(hub, store, pour):
+    hub.repo("me/model", {"large.bin": LARGE})
+    hub.fault("stall", path="large.bin", at_offset=HELD * PART + 1000, count=-1)
+    store.fault("status", op="PutObject", code="SlowDown", count=-1)
+    running = pour.start("hf://me/model", DESTINATION, "--lanes", 1)
+    wait_until(lambda: any(len(one["parts"]) == HELD for one in store.uploads()))
+    running.signal(signal.SIGTERM)
+    result = running.wait(15)
+    assert result.exit == 143, result.stderr
+    assert "1 upload that it would have named may stay open until --gc-after" in result.stderr
+    assert "could not be dropped" not in result.stderr
+
+
+def test_a_refresh_that_was_ended_is_gone_on_with_by_the_next(hub, store, pour):
+    hub.repo("me/model", {**MODEL, "large.bin": data(len(LARGE), 35)})
+    assert pour("hf://me/model", DESTINATION).exit == 0
+    kill(run_until_held(hub, store, pour, "--refresh"))
+    hub.reset()
+    store.left_alone()
+    go_on(hub, store, pour, "--refresh")
+    assert store.uploads() == []
+
+
+def test_a_manifest_that_is_refused_leaves_the_notes_of_others(hub, store, pour):
+    killed(hub, store, pour)
+    store.fault("status", op="PutObject", key="*/manifest.json", code="AccessDenied", count=-1)
+    result = pour("hf://me/model", DESTINATION, "--include", "config.json")
+    assert result.exit == 6, result.stderr
+    assert store.orphans() == [] and len(store.uploads()) == 1
+    store.admin("reset", {})
+    hub.reset()
+    go_on(hub, store, pour)
+
+
 def test_what_an_earlier_run_noted_stays_when_this_one_cannot(hub, store, pour):
     killed(hub, store, pour)
     hub.fault("stall", path="large.bin", at_offset=(HELD + 1) * PART + 1000, count=-1)

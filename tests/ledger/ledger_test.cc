@@ -49,7 +49,7 @@ struct LedgerBench {
   TestLoop loop;
   MemoryStore store;
   Ledger ledger{loop.reactor, store};
-  Result<Found> look(Identity identity = wanted) { return loop.run(ledger.look(identity, CancelToken())); }
+  Result<Found> look(Identity identity = wanted) { return loop.run(ledger.look(identity, false, CancelToken())); }
 };
 
 Task<Result<void>> keep_for(Ledger& ledger, Reactor& reactor, Millis time, std::function<void()> halfway) {
