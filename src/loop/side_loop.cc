@@ -8,8 +8,12 @@
 namespace hfpour {
 
 SideLoop::SideLoop(const Clock& clock, const char* name)
-    : reactor_(clock), tasks_(reactor_.ready(), CancelToken()), thread_([this] { reactor_.run(serve()); }) {
-  pthread_setname_np(thread_.native_handle(), name);  // from here: whoever sees a later thread sees the name
+    : reactor_(clock), tasks_(reactor_.ready(), CancelToken()), thread_([this, name] {
+        pthread_setname_np(pthread_self(), name);  // by itself: of another thread it is a file opened for writing
+        named_.count_down();
+        reactor_.run(serve());
+      }) {
+  named_.wait();
 }
 
 SideLoop::~SideLoop() {

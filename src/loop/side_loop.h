@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <latch>
 #include <thread>
 
 #include "loop/condition.h"
@@ -14,7 +15,7 @@ namespace hfpour {
 /// alone; both tell each other of news by `Reactor::post`, in the order in which they came.
 class SideLoop {
  public:
-  /// Starts the thread, which people see as `name` (at most 15 letters).
+  /// Starts the thread, which people see as `name` (at most 15 letters) from here on.
   SideLoop(const Clock& clock, const char* name);
   SideLoop(const SideLoop&) = delete;
   SideLoop& operator=(const SideLoop&) = delete;
@@ -34,6 +35,7 @@ class SideLoop {
   TaskGroup tasks_;  ///< the side's, as are the next two
   Condition changed_;
   bool closing_ = false;
+  std::latch named_{1};
   std::jthread thread_;
 };
 

@@ -28,12 +28,12 @@ Task<void> until_told(Condition& changed, const bool& told) {
 TEST_CASE("side loop: tasks run on a thread of its own, which has its name") {
   SystemClock clock;
   Reactor loop(clock);
-  SideLoop side(clock, "beside");
   Condition changed;
   bool told = false;
   bool slept = false;
   std::thread::id ran_on;
   std::string name;
+  SideLoop side(clock, "beside");  // after all that its task writes: that may end when this does
   side.spawn([&] {
     ran_on = std::this_thread::get_id();
     std::ifstream("/proc/thread-self/comm") >> name;
