@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <system_error>
 
 namespace hfpour {
 namespace {
@@ -17,7 +18,11 @@ constexpr unsigned longest_interval = 256;
 
 HashWorkers::HashWorkers(Reactor& reactor, unsigned threads, Millis md5_patience)
     : reactor_(reactor), md5_patience_(md5_patience) {
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // As many as are granted.
+  }
 }
 
 HashWorkers::~HashWorkers() {
@@ -29,6 +34,10 @@ HashWorkers::~HashWorkers() {
 }
 
 void HashWorkers::submit(Feed& feed) {
+  if (threads_.empty()) {
+    digest({&feed});
+    return feed.waiter_.resume();
+  }
   bool news = true;
   {
     const std::lock_guard lock(mutex_);

@@ -25,7 +25,9 @@ class HashWorkers {
   /// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9); even the shortest ring holds three more.
   static constexpr Millis usual_patience{10};
 
-  /// `md5_patience`: how long a piece for MD5 waits for those of other streams, at most for as many as came lately.
+  /// Starts `threads` threads, or as many as the system grants (a limit of processes counts them, too); with none the
+  /// loop hashes by itself. `md5_patience`: how long a piece for MD5 waits for those of other streams, at most for as
+  /// many as came lately.
   HashWorkers(Reactor& reactor, unsigned threads, Millis md5_patience = usual_patience);
   HashWorkers(const HashWorkers&) = delete;
   HashWorkers& operator=(const HashWorkers&) = delete;

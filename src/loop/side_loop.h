@@ -15,7 +15,8 @@ namespace hfpour {
 /// alone; both tell each other of news by `Reactor::post`, in the order in which they came.
 class SideLoop {
  public:
-  /// Starts the thread, which people see as `name` (at most 15 letters) from here on.
+  /// Starts the thread, which people see as `name` (at most 15 letters) from here on. Throws `std::system_error` when
+  /// the system grants none.
   SideLoop(const Clock& clock, const char* name);
   SideLoop(const SideLoop&) = delete;
   SideLoop& operator=(const SideLoop&) = delete;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "run/part_loop.h"
 
+#include <system_error>
+
 #include "run/wiring.h"
 #include "transfer/memory_plan.h"
 
@@ -11,7 +13,11 @@ static_assert(least_ring >= 2 * http::RemoteSender::worth_telling);
 
 PartLoop::PartLoop(Reactor& reactor, const http::Leg& leg, s3::Bucket& bucket) : reactor_(reactor), bucket_(bucket) {
   if (usable_cores() < 2) return;
-  side_.emplace(reactor.clock(), "send");
+  try {
+    side_.emplace(reactor.clock(), "send");
+  } catch (const std::system_error&) {
+    return;
+  }
   sender_.emplace(reactor, *side_, leg);
   bucket_.send_parts_by(&*sender_);
 }

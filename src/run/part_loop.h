@@ -11,7 +11,7 @@
 namespace hfpour::run {
 
 /// A second loop, which sends a bucket's parts while the first one receives; for as long as it lives. Where the process
-/// has less than two cores there is none, and the first loop sends them.
+/// has less than two cores, or may have no more threads, there is none, and the first loop sends them.
 class PartLoop {
  public:
   /// `leg` is the store's, with its buffers. Bucket and reactor outlive this.

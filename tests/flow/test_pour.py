@@ -78,6 +78,14 @@ def test_parts_have_a_thread_of_their_own_where_there_are_two_cores(hub, store, 
     check_bucket(store, "p/me/model/", MODEL)
 
 
+def test_it_pours_where_no_thread_may_be_started(hub, store, binary):
+    hub.repo("me/model", MODEL)
+    too_much = "--stack=%d:" % (1 << 47)  # for each new thread, and more than there are addresses
+    result = Pourer(shutil.which("prlimit"), hub, store)(too_much, binary, "hf://me/model", f"s3://{BUCKET}/p/")
+    assert result.exit == 0, result.stderr
+    check_bucket(store, "p/me/model/", MODEL)
+
+
 @pytest.mark.parametrize("destination, base", [
     (f"s3://{BUCKET}", "models/me/m/"), (f"s3://{BUCKET}/", "me/m/"), (f"s3://{BUCKET}/a/b", "a/b/me/m/")])
 def test_the_prefix_is_what_the_destination_says(hub, store, pour, destination, base):
