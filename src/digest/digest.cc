@@ -15,6 +15,8 @@
 #include <cstring>
 #include <span>
 
+#include "digest/sha256_pair.h"
+
 namespace hfpour {
 namespace {
 
@@ -38,6 +40,19 @@ Bytes fed(const Context& context) {
 }
 
 template <class Context>
+void set_fed(Context& context, Bytes bytes) {
+  context.Nl = static_cast<SHA_LONG>(bytes * 8);
+  context.Nh = static_cast<SHA_LONG>(bytes * 8 >> 32);
+}
+
+/// Fills up the block that was begun and gives what is left of `bytes`.
+ByteView fill(SHA256_CTX& context, ByteView bytes) {
+  const std::size_t room = context.num == 0 ? 0 : std::min<std::size_t>(bytes.size(), SHA256_CBLOCK - context.num);
+  SHA256_Update(&context, bytes.data(), room);
+  return bytes.subspan(room);
+}
+
+template <class Context>
 Midstate save_state(const Context& context, std::span<const SHA_LONG> words) {
   Midstate saved;
   for (const SHA_LONG word : words) write_big_endian(word, sizeof word, saved);
@@ -58,8 +73,7 @@ bool restore_state(Context& context, std::span<SHA_LONG> words, ByteView saved) 
   for (std::size_t i = 0; i < words.size(); ++i) {
     words[i] = static_cast<SHA_LONG>(read_big_endian(saved.subspan(i * sizeof(SHA_LONG), sizeof(SHA_LONG))));
   }
-  context.Nl = static_cast<SHA_LONG>(length * 8);
-  context.Nh = static_cast<SHA_LONG>(length * 8 >> 32);
+  set_fed(context, length);
   context.num = static_cast<unsigned>(tail.size());
   std::memcpy(context.data, tail.data(), tail.size());
   return true;
@@ -98,6 +112,25 @@ void Digest::update(ByteView bytes) {
   } else {
     SHA1_Update(&context_->sha1, bytes.data(), bytes.size());
   }
+}
+
+bool Digest::pairs() const {
+  static const bool here = has_sha256_pair();
+  return here && context_->kind == DigestKind::sha256;
+}
+
+void Digest::update_pair(Digest& one, ByteView bytes, Digest& other, ByteView others_bytes) {
+  SHA256_CTX& mine = one.context_->sha256;
+  SHA256_CTX& others = other.context_->sha256;
+  bytes = fill(mine, bytes);
+  others_bytes = fill(others, others_bytes);
+  const std::size_t blocks = std::min(bytes.size(), others_bytes.size()) / SHA256_CBLOCK;
+  const std::size_t passed = blocks * SHA256_CBLOCK;
+  take_sha256_pair({mine.h, others.h}, {bytes.data(), others_bytes.data()}, blocks);
+  set_fed(mine, fed(mine) + passed);
+  set_fed(others, fed(others) + passed);
+  one.update(bytes.subspan(passed));
+  other.update(others_bytes.subspan(passed));
 }
 
 std::vector<std::byte> Digest::finish() {

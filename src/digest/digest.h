@@ -28,6 +28,10 @@ class Digest {
   ~Digest();
 
   void update(ByteView bytes);
+  /// Whether two of this kind take less time with `update_pair` than one after the other, on this processor.
+  bool pairs() const;
+  /// Updates two that pair, each with its own bytes, of any lengths.
+  static void update_pair(Digest& one, ByteView bytes, Digest& other, ByteView others_bytes);
   /// The digest; afterwards it begins anew.
   std::vector<std::byte> finish();
 

@@ -16,13 +16,26 @@ constexpr unsigned longest_interval = 256;
 
 }  // namespace
 
-HashWorkers::HashWorkers(Reactor& reactor, unsigned threads, Millis md5_patience)
-    : reactor_(reactor), md5_patience_(md5_patience) {
+HashWorkers::HashWorkers(Reactor& reactor, unsigned threads, HashPatience patience)
+    : reactor_(reactor), patience_(patience) {
   try {
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   } catch (const std::system_error&) {
     // As many as are granted.
   }
+}
+
+/// How long the first piece is.
+std::size_t HashWorkers::Feed::front_size() const {
+  return pieces_.front().size();
+}
+
+/// So many bytes of the first piece, which do not come again.
+ByteView HashWorkers::Feed::take(std::size_t count) {
+  const ByteView taken = pieces_.front().first(count);
+  pieces_.front() = pieces_.front().subspan(count);
+  if (pieces_.front().empty()) pieces_.erase(pieces_.begin());
+  return taken;
 }
 
 HashWorkers::~HashWorkers() {
@@ -35,7 +48,7 @@ HashWorkers::~HashWorkers() {
 
 void HashWorkers::submit(Feed& feed) {
   if (threads_.empty()) {
-    digest({&feed});
+    while (!feed.pieces_.empty()) digest({&feed});
     return feed.waiter_.resume();
   }
   bool news = true;
@@ -46,6 +59,7 @@ void HashWorkers::submit(Feed& feed) {
       locked_.md5s.push_back(&feed);
       news = locked_.md5s.size() == 1 || md5_is_due();  // one worker keeps the time, the others need not look
     } else {
+      if (locked_.digests.empty()) locked_.digests_since = std::chrono::steady_clock::now();
       locked_.digests.push_back(&feed);
     }
   }
@@ -68,7 +82,7 @@ std::size_t HashWorkers::worth_waiting_for() const {
 bool HashWorkers::md5_is_due() const {
   if (locked_.md5s.empty()) return false;
   return locked_.closing || locked_.md5s.size() >= worth_waiting_for() ||
-         std::chrono::steady_clock::now() >= locked_.md5_since + md5_patience_;
+         std::chrono::steady_clock::now() >= locked_.md5_since + patience_.md5;
 }
 
 /// One less is waited for after each wait in vain, one more after some groups that were complete in time, and after
@@ -85,12 +99,44 @@ void HashWorkers::learn_from(std::size_t taken) {
   }
 }
 
-/// What one worker does next: some pieces for MD5 abreast, or one for a digest; nothing when all is over.
+/// So many of those that wait for a digest go together. Under `mutex_`; there is one.
+std::size_t HashWorkers::digests_together() const {
+  const std::deque<Feed*>& all = locked_.digests;
+  return all.size() > 1 && all[0]->digest_->pairs() && all[1]->digest_->pairs() ? 2 : 1;
+}
+
+/// There is one, and nothing to wait for: it is not alone, or cannot pair, or has been alone for long. Under `mutex_`.
+bool HashWorkers::digest_is_due() const {
+  if (locked_.digests.empty()) return false;
+  return locked_.closing || locked_.digests.size() > 1 || !locked_.digests.front()->digest_->pairs() ||
+         locked_.go_alone > 0 || std::chrono::steady_clock::now() >= locked_.digests_since + patience_.pair;
+}
+
+/// Twice as many go alone after each wait in vain, and none once there was company. Under `mutex_`.
+void HashWorkers::learn_of_pairs(std::size_t taken) {
+  if (taken == 2) {
+    locked_.go_alone = locked_.went_alone = 0;
+  } else if (locked_.go_alone > 0) {
+    --locked_.go_alone;
+  } else {
+    locked_.went_alone = std::clamp(locked_.went_alone * 2, 1U, longest_interval);
+    locked_.go_alone = locked_.went_alone;
+  }
+}
+
+/// When the patience for those that wait for company ends; there is one. Under `mutex_`.
+std::chrono::steady_clock::time_point HashWorkers::end_of_patience() const {
+  const auto never = std::chrono::steady_clock::time_point::max();
+  return std::min(locked_.md5s.empty() ? never : locked_.md5_since + patience_.md5,
+                  locked_.digests.empty() ? never : locked_.digests_since + patience_.pair);
+}
+
+/// What one worker does next: some pieces for MD5 abreast, or those for a digest or two; nothing when all is over.
 std::vector<HashWorkers::Feed*> HashWorkers::next() {
   std::unique_lock lock(mutex_);
-  while (!md5_is_due() && locked_.digests.empty()) {
-    if (!locked_.md5s.empty()) {
-      changed_.wait_until(lock, locked_.md5_since + md5_patience_);
+  while (!md5_is_due() && !digest_is_due()) {
+    if (!locked_.md5s.empty() || !locked_.digests.empty()) {
+      changed_.wait_until(lock, end_of_patience());
     } else if (locked_.closing) {
       return {};
     } else {
@@ -98,26 +144,47 @@ std::vector<HashWorkers::Feed*> HashWorkers::next() {
     }
   }
   // A digest goes first while it may: meanwhile more pieces for MD5 come together.
-  const bool abreast = locked_.md5s.size() >= Md5::width || locked_.digests.empty();
+  const bool abreast = locked_.md5s.size() >= Md5::width || !digest_is_due();
   std::deque<Feed*>& queue = abreast ? locked_.md5s : locked_.digests;
-  const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), abreast ? Md5::width : 1));
+  const auto count = static_cast<std::ptrdiff_t>(abreast ? std::min(queue.size(), Md5::width) : digests_together());
   std::vector<Feed*> feeds(queue.begin(), queue.begin() + count);
   queue.erase(queue.begin(), queue.begin() + count);
   if (abreast) {
     learn_from(feeds.size());
     locked_.md5_since = std::chrono::steady_clock::now();
+  } else {
+    if (feeds.front()->digest_->pairs()) learn_of_pairs(feeds.size());
+    locked_.digests_since = std::chrono::steady_clock::now();
   }
   return feeds;
 }
 
+/// All pieces for MD5; of those for digests the first, or of two as much as both first pieces have.
 void HashWorkers::digest(const std::vector<Feed*>& feeds) {
-  if (feeds.front()->digest_ != nullptr) {
-    for (const ByteView piece : feeds.front()->pieces_) feeds.front()->digest_->update(piece);
-    return;
+  Feed& first = *feeds.front();
+  if (first.md5_ != nullptr) {
+    std::vector<Md5::Feed> abreast;
+    for (Feed* const feed : feeds) abreast.push_back(Md5::Feed{feed->md5_, feed->take(feed->front_size())});
+    return Md5::update_abreast(abreast);
   }
-  std::vector<Md5::Feed> abreast;
-  for (const Feed* const feed : feeds) abreast.push_back(Md5::Feed{feed->md5_, feed->pieces_.front()});
-  Md5::update_abreast(abreast);
+  if (feeds.size() == 1) return first.digest_->update(first.take(first.front_size()));
+  Feed& other = *feeds.back();
+  const std::size_t both = std::min(first.front_size(), other.front_size());
+  Digest::update_pair(*first.digest_, first.take(both), *other.digest_, other.take(both));
+}
+
+/// What is left of some goes back to where it came from, so that it can pair with whatever has come since. Gives the
+/// others.
+std::vector<HashWorkers::Feed*> HashWorkers::put_back(std::vector<Feed*> feeds) {
+  const auto finished = std::ranges::stable_partition(feeds, [](const Feed* feed) { return feed->pieces_.empty(); });
+  const std::vector<Feed*> left(finished.begin(), finished.end());
+  if (!left.empty()) {
+    const std::lock_guard lock(mutex_);
+    if (locked_.digests.empty()) locked_.digests_since = std::chrono::steady_clock::now();
+    locked_.digests.insert(locked_.digests.begin(), left.begin(), left.end());
+  }
+  feeds.erase(finished.begin(), feeds.end());
+  return feeds;
 }
 
 void HashWorkers::work() {
@@ -126,6 +193,8 @@ void HashWorkers::work() {
   pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);  // never in the way of a loop that was woken
   for (std::vector<Feed*> feeds = next(); !feeds.empty(); feeds = next()) {
     digest(feeds);
+    feeds = put_back(std::move(feeds));
+    if (feeds.empty()) continue;
     reactor_.post([feeds] {
       for (const Feed* const feed : feeds) feed->waiter_.resume();
     });

@@ -15,20 +15,25 @@
 
 namespace hfpour {
 
+/// How long a piece waits for those of other streams, as long as that was not in vain lately.
+struct HashPatience {
+  /// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9); even the shortest ring holds three
+  /// more.
+  Millis md5{10};
+  /// A file's hash has only one piece at a time, which the next one waits for (docs/performance.md).
+  Millis pair{1};
+};
+
 /// Threads that feed lent bytes to lent digests, so that the loop does not have to.
 ///
 /// `co_await workers.feed(bytes, digest)`: the coroutine goes on when the digest has taken the bytes. Until then bytes
-/// and digest must not be touched. A piece for MD5 waits a moment for those of the other streams, so that they go
-/// abreast. Create and await on the loop thread; destroy when nothing is under way.
+/// and digest must not be touched. A piece waits a moment for those of other streams, so that they go abreast: up to
+/// eight for MD5, two for digests that pair. Create and await on the loop thread; destroy when nothing is under way.
 class HashWorkers {
  public:
-  /// A stream of the measured edge brings a bite in 9 ms (contract hub §3.9); even the shortest ring holds three more.
-  static constexpr Millis usual_patience{10};
-
   /// Starts `threads` threads, or as many as the system grants (a limit of processes counts them, too); with none the
-  /// loop hashes by itself. `md5_patience`: how long a piece for MD5 waits for those of other streams, at most for as
-  /// many as came lately.
-  HashWorkers(Reactor& reactor, unsigned threads, Millis md5_patience = usual_patience);
+  /// loop hashes by itself.
+  HashWorkers(Reactor& reactor, unsigned threads, HashPatience patience = HashPatience());
   HashWorkers(const HashWorkers&) = delete;
   HashWorkers& operator=(const HashWorkers&) = delete;
   ~HashWorkers();
@@ -49,6 +54,9 @@ class HashWorkers {
 
    private:
     friend class HashWorkers;
+    std::size_t front_size() const;
+    ByteView take(std::size_t count);
+
     HashWorkers& workers_;
     std::vector<ByteView> pieces_;
     Digest* digest_ = nullptr;  ///< either this one
@@ -79,16 +87,24 @@ class HashWorkers {
   std::vector<Feed*> next();
   bool md5_is_due() const;
   std::size_t worth_waiting_for() const;
+  std::size_t digests_together() const;
+  bool digest_is_due() const;
+  void learn_of_pairs(std::size_t taken);
+  std::chrono::steady_clock::time_point end_of_patience() const;
   void learn_from(std::size_t taken);
   void count_md5_streams(int more);
   static void digest(const std::vector<Feed*>& feeds);
+  std::vector<Feed*> put_back(std::vector<Feed*> feeds);
 
   Reactor& reactor_;
-  const Millis md5_patience_;
+  const HashPatience patience_;
   std::mutex mutex_;
   std::condition_variable changed_;
   struct {
     std::deque<Feed*> digests;
+    std::chrono::steady_clock::time_point digests_since;  ///< the first of them has waited since then or longer
+    unsigned went_alone = 0;                              ///< after the latest wait in vain for one to pair with
+    unsigned go_alone = 0;                                ///< of these, so many are still to come
     std::deque<Feed*> md5s;
     std::chrono::steady_clock::time_point md5_since;  ///< when the first of `md5s` came
     int md5_streams = 0;

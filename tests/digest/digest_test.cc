@@ -3,6 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+
+#include "base/random.h"
 #include "base/text.h"
 #include "support/data.h"
 
@@ -66,6 +73,38 @@ TEST_CASE("digest: one that was saved at any byte goes on in another object") {
       CHECK(second->length() == cut);
       second->update(as_view(std::string_view(data).substr(cut)));
       CHECK(second->finish() == digest_of(kind, data));
+    }
+  }
+}
+
+TEST_CASE("digest: SHA-256 pair where the processor has the instructions, and SHA-1 nowhere") {
+  std::ifstream file("/proc/cpuinfo");
+  const std::set<std::string> words{std::istream_iterator<std::string>(file), std::istream_iterator<std::string>()};
+  CHECK(Digest(DigestKind::sha256).pairs() == (words.contains("sha_ni") && words.contains("avx")));
+  CHECK_FALSE(Digest(DigestKind::sha1).pairs());
+}
+
+TEST_CASE("digest: two that pair, with pieces of any lengths, do not disturb each other") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    Random random(seed);
+    std::array<Digest, 2> digests = {Digest(DigestKind::sha256), Digest(DigestKind::sha256)};
+    std::array<std::string, 2> texts;
+    for (unsigned round = 0; round < 12; ++round) {
+      const double longest = round % 3 == 0 ? 3'000 : 130;
+      std::array<std::string, 2> pieces;
+      for (unsigned i = 0; i < 2; ++i) {
+        pieces[i] = pattern(static_cast<Bytes>(longest * random.fraction()), round + 7 * i);
+        texts[i] += pieces[i];
+      }
+      if (digests[0].pairs()) {
+        Digest::update_pair(digests[0], as_view(pieces[0]), digests[1], as_view(pieces[1]));
+      } else {
+        for (unsigned i = 0; i < 2; ++i) digests[i].update(as_view(pieces[i]));
+      }
+    }
+    for (unsigned i = 0; i < 2; ++i) {
+      CHECK(digests[i].length() == texts[i].size());
+      CHECK(digests[i].finish() == digest_of(DigestKind::sha256, texts[i]));
     }
   }
 }

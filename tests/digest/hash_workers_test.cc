@@ -46,6 +46,15 @@ Task<Result<void>> feed_many(HashWorkers& workers, ReadyQueue& queue, std::strin
   co_return joined;
 }
 
+/// Two side by side, with bites of other lengths.
+Task<Result<void>> feed_two(HashWorkers& workers, ReadyQueue& queue, std::string_view data, Digest& one, Digest& two) {
+  TaskGroup group(queue, CancelToken());
+  group.spawn(feed_all(workers, data, 1'000, one));
+  group.spawn(feed_all(workers, data, 3'000, two));
+  Result<void> joined = co_await group.join();
+  co_return joined;
+}
+
 Task<std::thread::id> feed_nothing(HashWorkers& workers, Digest& digest, Md5& md5) {
   co_await workers.feed(ByteView(), digest);
   co_await workers.feed(ByteView(), md5);
@@ -93,7 +102,7 @@ TEST_CASE("hash workers: many digests side by side do not disturb each other, no
 
 TEST_CASE("hash workers: an MD5 whose company does not come soon goes on without it") {
   TestLoop loop;
-  HashWorkers workers(loop.reactor, 2, Millis(50));
+  HashWorkers workers(loop.reactor, 2, {.md5 = Millis(50)});
   const HashWorkers::Md5Stream one(workers);
   const HashWorkers::Md5Stream other(workers);  // has nothing to feed: its ring is full, or its source is slow
   const std::string data = pattern(1'000);
@@ -103,6 +112,30 @@ TEST_CASE("hash workers: an MD5 whose company does not come soon goes on without
   // A thousand waits would be 50 s.
   CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));
   CHECK(std::ranges::equal(md5.finish(), md5_of(data)));
+}
+
+TEST_CASE("hash workers: a SHA-256 alone does not wait long for one to pair with") {
+  TestLoop loop;
+  HashWorkers workers(loop.reactor, 2, {.pair = Millis(50)});
+  const std::string data = pattern(1'000);
+  Digest sha(DigestKind::sha256);
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(loop.run(feed_all(workers, data, 1, sha)).has_value());
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));  // a thousand waits would be 50 s
+  CHECK(sha.finish() == digest_of(DigestKind::sha256, data));
+}
+
+TEST_CASE("hash workers: of two SHA-256 that pair, what one has more waits for the other and no longer") {
+  TestLoop loop;
+  HashWorkers workers(loop.reactor, 2, {.pair = Millis(60'000)});
+  const std::string data = pattern(300'000);
+  Digest one(DigestKind::sha256);
+  Digest two(DigestKind::sha256);
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(loop.run(feed_two(workers, loop.reactor.ready(), data, one, two)).has_value());
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(30));
+  CHECK(one.finish() == digest_of(DigestKind::sha256, data));
+  CHECK(two.finish() == digest_of(DigestKind::sha256, data));
 }
 
 TEST_CASE("hash workers: nothing to feed is done at once") {

@@ -55,7 +55,7 @@ class PourBench {
       : memory_source(loop.reactor, seed),
         memory_sink(loop.reactor, seed + 1000),
         random(seed),
-        hashers(loop.reactor, 2, Millis(0)) {  // nobody waits for company here
+        hashers(loop.reactor, 2, {.md5 = Millis(0), .pair = Millis(0)}) {  // nobody waits for company here
     services.patience.patience = Millis(200);
     services.patience.first = Millis(10);
     services.patience.cap = Millis(100);
