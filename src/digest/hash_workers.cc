@@ -176,14 +176,16 @@ void HashWorkers::digest(const std::vector<Feed*>& feeds) {
 /// What is left of some goes back to where it came from, so that it can pair with whatever has come since. Gives the
 /// others.
 std::vector<HashWorkers::Feed*> HashWorkers::put_back(std::vector<Feed*> feeds) {
-  const auto finished = std::ranges::stable_partition(feeds, [](const Feed* feed) { return feed->pieces_.empty(); });
-  const std::vector<Feed*> left(finished.begin(), finished.end());
+  // Not that of std::ranges: clang 14 cannot compile what gcc 12's library gives back.
+  const auto done = [](const Feed* feed) { return feed->pieces_.empty(); };
+  const auto finished = std::stable_partition(feeds.begin(), feeds.end(), done);
+  const std::vector<Feed*> left(finished, feeds.end());
   if (!left.empty()) {
     const std::lock_guard lock(mutex_);
     if (locked_.digests.empty()) locked_.digests_since = std::chrono::steady_clock::now();
     locked_.digests.insert(locked_.digests.begin(), left.begin(), left.end());
   }
-  feeds.erase(finished.begin(), feeds.end());
+  feeds.erase(finished, feeds.end());
   return feeds;
 }
 

@@ -78,6 +78,7 @@ def test_parts_have_a_thread_of_their_own_where_there_are_two_cores(hub, store, 
     check_bucket(store, "p/me/model/", MODEL)
 
 
+@pytest.mark.own_size  # sanitizers cannot live with what so large a stack does to the addresses
 def test_it_pours_where_no_thread_may_be_started(hub, store, binary):
     hub.repo("me/model", MODEL)
     too_much = "--stack=%d:" % (1 << 47)  # for each new thread, and more than there are addresses
