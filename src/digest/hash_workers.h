@@ -32,7 +32,7 @@ struct HashPatience {
 class HashWorkers {
  public:
   /// Starts `threads` threads, or as many as the system grants (a limit of processes counts them, too); with none the
-  /// loop hashes by itself.
+  /// loop hashes by itself. (libcurl wants one for each name it looks up, and says so when there is none.)
   HashWorkers(Reactor& reactor, unsigned threads, HashPatience patience = HashPatience());
   HashWorkers(const HashWorkers&) = delete;
   HashWorkers& operator=(const HashWorkers&) = delete;
