@@ -122,9 +122,8 @@ Task<Result<std::vector<HeldPart>>> MultipartSink::parts(const FileEntry& file, 
   co_return held;
 }
 
-Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const std::string& upload_id,
-                                                  const std::vector<PartReceipt>& parts,
-                                                  const std::string& expected_etag, CancelToken cancel) {
+Call MultipartSink::complete_call(const FileEntry& file, const std::string& upload_id,
+                                  const std::vector<PartReceipt>& parts) const {
   std::vector<CompletedPart> completed;
   for (const PartReceipt& part : parts) completed.push_back(CompletedPart{part.number, part.etag});
   Call call;
@@ -134,6 +133,14 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
   call.query.emplace_back("uploadId", upload_id);
   call.headers.add("Content-Type", "application/xml");
   call.body = complete_body(completed);
+  return call;
+}
+
+Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const std::string& upload_id,
+                                                  const std::vector<PartReceipt>& parts,
+                                                  const std::string& expected_etag, CancelToken cancel) {
+  const Call call = complete_call(file, upload_id, parts);
+  const std::string what = "completing '" + printable(file.path) + "'";
   Backoff backoff = bucket_.new_backoff();
   while (true) {
     Result<std::string> etag = co_await complete_once(call, cancel);
@@ -142,16 +149,25 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
     // An empty ETag is what Ceph RGW says of a success it had before; anything else is doubt. The object knows.
     Result<Seen> seen = co_await look(file, expected_etag, cancel);
     if (!seen) co_return seen.error();
-    if (seen->ours) co_return seen->etag;
-    // It put together something else than it acknowledged, or its ETags are something else: once more would end the
-    // same way.
-    if (etag && !etag->empty()) co_return wrong_whole(file, expected_etag, *etag);
     // The upload is gone, or the store has other parts than we sent: only a new upload helps.
     const std::string code = etag ? "" : etag.error().code;
     const bool lost = code == "NoSuchUpload" || code == "InvalidPart" || code == "InvalidPartOrder";
+    if (seen->ours) {
+      // Or another run's of the same bytes. An upload that is open all the same is not aborted, since a Complete may
+      // still be at work on it: it is completed, too.
+      const bool open = !etag && !lost && co_await upload_state(file, upload_id, cancel) == UploadState::open;
+      if (!open) co_return seen->etag;
+      Result<void> again = co_await bucket_.wait_after(etag.error(), what, backoff, cancel);
+      if (!again) co_return seen->etag;
+      continue;
+    }
+    // It put together something else than it acknowledged, or its ETags are something else: once more would end the
+    // same way.
+    if (etag && !etag->empty()) co_return wrong_whole(file, expected_etag, *etag);
     // Ceph answers 500 for an upload it does not know (contract s3 §4.4): ask for its parts before trying for minutes.
     bool unknown = false;
-    if (!lost && !etag && backoff.failures() > 0) unknown = co_await upload_is_gone(file, upload_id, cancel);
+    if (!lost && !etag && backoff.failures() > 0)
+      unknown = co_await upload_state(file, upload_id, cancel) == UploadState::gone;
     if (lost || unknown) {
       Error gone = etag.error();
       gone.kind = Kind::expired;
@@ -159,13 +175,13 @@ Task<Result<std::string>> MultipartSink::complete(const FileEntry& file, const s
     }
     Error doubt = etag ? Error(Kind::unavailable, "the store called the upload complete, and the object is not there")
                        : etag.error();
-    Result<void> again =
-        co_await bucket_.wait_after(std::move(doubt), "completing '" + printable(file.path) + "'", backoff, cancel);
+    Result<void> again = co_await bucket_.wait_after(std::move(doubt), what, backoff, cancel);
     if (!again) co_return again.error();
   }
 }
 
-Task<bool> MultipartSink::upload_is_gone(const FileEntry& file, const std::string& upload_id, CancelToken cancel) {
+Task<MultipartSink::UploadState> MultipartSink::upload_state(const FileEntry& file, const std::string& upload_id,
+                                                             CancelToken cancel) {
   Call call;
   call.operation = "ListParts";
   call.method = "GET";
@@ -173,7 +189,8 @@ Task<bool> MultipartSink::upload_is_gone(const FileEntry& file, const std::strin
   call.query.emplace_back("max-parts", "1");
   call.query.emplace_back("uploadId", upload_id);
   const Result<http::Response> answer = co_await bucket_.once(call, nullptr, cancel);
-  co_return !answer && answer.error().kind == Kind::expired;
+  if (answer) co_return UploadState::open;
+  co_return answer.error().kind == Kind::expired ? UploadState::gone : UploadState::unknown;
 }
 
 /// The ETag of a parsed success, maybe empty; else an error.

@@ -38,8 +38,10 @@ class MultipartSink final : public Sink {
                                        CancelToken cancel) override;
 
  private:
+  Call complete_call(const FileEntry& file, const std::string& upload_id, const std::vector<PartReceipt>& parts) const;
   Task<Result<std::string>> complete_once(const Call& call, CancelToken cancel);
-  Task<bool> upload_is_gone(const FileEntry& file, const std::string& upload_id, CancelToken cancel);
+  enum class UploadState { open, gone, unknown };
+  Task<UploadState> upload_state(const FileEntry& file, const std::string& upload_id, CancelToken cancel);
   /// What HEAD says of the object after a doubtful Complete.
   struct Seen {
     std::string etag;  ///< normalised; empty when it is not there

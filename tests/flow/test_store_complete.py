@@ -1,8 +1,8 @@
 """CompleteMultipartUpload is never trusted: every answer a store is known to give ends in a right object or in an error."""
 
 import pytest
-from support import data
-from store_support import ALWAYS, MODEL, final, fired, model, own, pours, settled  # noqa: F401  (model is a fixture)
+from support import BUCKET, data
+from store_support import ALWAYS, BASE, MODEL, final, fired, model, own, pours, run, settled  # noqa: F401  (model is a fixture)
 
 BIG = "*/big.bin"
 
@@ -97,6 +97,35 @@ def test_an_older_object_of_the_same_size_is_not_taken_for_ours(model, store, po
     mine = [entry for entry in store.journal() if entry["how"] == "CompleteMultipartUpload"]
     assert len(mine) == 1 and store.uploads() == []
     assert store.body("p/me/model/big.bin") == MODEL["big.bin"]
+
+
+def pours_after_another(store, pour, mode, **parameters):
+    """Of two runs one has stored everything by the time the other's Complete meets this fault."""
+    store.fault("stall", op="CreateMultipartUpload", at="start", then="continue")
+    late = pour.start("hf://me/model", f"s3://{BUCKET}/p/", "--part-size", "5Mi")
+    assert store.admin("wait?event=stalled&op=CreateMultipartUpload&count=1&timeout_s=20")["ok"]
+    first = run(pour)
+    assert first.exit == 0, first.stderr
+    store.fault(mode, op="CompleteMultipartUpload", **parameters)
+    store.admin("release", {})
+    result = late.wait(30)
+    assert result.exit == 0, result.stderr
+    return result
+
+
+@pytest.mark.parametrize("mode, parameters", [
+    ("status", {"status": 503, "code": "SlowDown"}), ("status", {"status": 502, "html": True}),
+    ("complete_200_error", {"code": "InternalError"})])
+def test_the_same_object_of_another_run_does_not_leave_the_own_upload_open(model, store, pour, mode, parameters):
+    """A look finds the bytes there, and yet this Complete has done nothing: its parts would be billed for ever."""
+    pours_after_another(store, pour, mode, count=2, **parameters)
+    assert fired(store) == 3 and published(store) == 2
+    settled(store)
+
+
+def test_the_same_object_of_another_run_is_enough_where_complete_is_refused_for_good(model, store, pour):
+    pours_after_another(store, pour, "status", code="AccessDenied", count=ALWAYS)
+    assert fired(store) == 2 and published(store) == 1 and store.manifest(BASE)["complete"] is True
 
 
 # ---- a failure that another try heals
