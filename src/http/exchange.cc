@@ -175,7 +175,7 @@ void Exchange::prepare_headers() {
 void Exchange::arm_watchdog() {
   last_look_ = client_.reactor().clock().now();
   received_since_look_ = 0;
-  streamed_since_look_ = accepted_.value_or(false) && !receive_paused_;
+  streamed_since_look_ = inlet_ != nullptr && accepted_.has_value() && !receive_paused_;
   const SteadyTime next = std::min(last_move_ + client_.leg().stall_limit, last_look_ + slow_window);
   watchdog_ = client_.reactor().at(next, [this] {
     watchdog_.reset();
@@ -221,6 +221,7 @@ void Exchange::go_on() {
 
 void Exchange::on_done(CURLcode code) {
   running_ = false;
+  if (cut_) code = CURLE_OK;
   long tunnel = 0;
   curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &tunnel);
   const bool refused = code != CURLE_OK && tunnel >= 300;
@@ -265,9 +266,11 @@ std::size_t Exchange::on_body(ByteView bytes) {
         return CURL_WRITEFUNC_ERROR;
     }
   }
-  // A long body of an answer nobody can use, such as an error page, is cut; one that was wanted whole is an error.
+  // A long body of an answer nobody can use, such as an error page, is cut, since it may have no end; one that was
+  // wanted whole is an error.
   if (response_.body.size() + bytes.size() > body_limit_) {
-    if (response_.status >= 400) return bytes.size();
+    cut_ = response_.status >= 400;
+    if (cut_) return CURL_WRITEFUNC_ERROR;
     error_ =
         Error(Kind::protocol, fmt::format("the answer of {} is longer than {}", host(), format_bytes(body_limit_)));
     return CURL_WRITEFUNC_ERROR;

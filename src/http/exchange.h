@@ -33,7 +33,8 @@ class Exchange final : public Completion, public Waker {
   void send_from(Outlet& outlet) { outlet_ = &outlet; }
   /// Bodies of answers that `accept` likes go into `inlet`, all others into `Response::body`.
   void receive_into(Inlet& inlet, std::function<bool(const Response&)> accept);
-  /// Longest body kept in `Response::body`. A longer one ends the exchange with `protocol`.
+  /// Longest body kept in `Response::body`. A longer one ends the exchange: with `protocol`, or, when its status is
+  /// that of an error, with what is there.
   void limit_body(Bytes limit) { body_limit_ = limit; }
 
   /// Runs it once. Errors: `network`, `timeout`, `protocol`, `usage` (certificate), or the token's.
@@ -84,6 +85,7 @@ class Exchange final : public Completion, public Waker {
   Bytes header_bytes_ = 0;
   Bytes body_limit_ = 64 * KiB;
   bool running_ = false;
+  bool cut_ = false;  ///< the rest of an error's body is not wanted
   bool receive_paused_ = false;
   bool send_paused_ = false;
   std::optional<Error> error_;
@@ -95,7 +97,7 @@ class Exchange final : public Completion, public Waker {
   Bytes sent_ = 0;
   Bytes received_unseen_ = 0;         ///< since the kernel's buffer was looked at
   bool growth_ended_ = false;         ///< of that buffer
-  bool streamed_since_look_ = false;  ///< the body was flowing, unpaused, since the last look
+  bool streamed_since_look_ = false;  ///< the body of a stream was flowing, unpaused, since the last look
   bool tls_;
   std::optional<Reactor::TimerId> watchdog_;
   Condition ended_;

@@ -146,6 +146,25 @@ def test_an_edge_that_only_trickles_is_left_for_another(hub, store, pour):
     check_bucket(store, BASE, {"weights.bin": content})
 
 
+@pytest.mark.parametrize("route", ["cache", "cdn"])
+def test_an_error_page_without_end_is_cut(hub, store, pour, route):
+    """A minute of it: whoever waits for the end of what nobody reads has lost a lane."""
+    hub.repo("me/model", MODEL, ABOUT)
+    hub.fault("status", route=route, status=503, body="x" * 60 * MIB, rate=MIB)
+    result = pour(SOURCE, DESTINATION, timeout=50)
+    assert result.exit == 0, result.stderr
+    assert result.seconds < 10 and "503" in result.stderr, result.stderr
+    check_bucket(store, BASE, MODEL)
+
+
+def test_an_error_page_that_only_trickles_is_left_for_another_try(hub, store, pour):
+    hub.repo("me/model", MODEL, ABOUT)
+    hub.fault("status", route="cdn", status=503, body="x" * 60_000, rate=500)
+    result = pour(SOURCE, DESTINATION, timeout=75)
+    assert result.exit == 0, result.stderr
+    check_bucket(store, BASE, MODEL)
+
+
 def test_a_listing_that_trickles_is_asked_for_again(hub, store, pour):
     """Just fast enough not to count as silent, it would take 80 s; a minute is enough for a page."""
     hub.repo("me/model", {f"many/{number:04d}.txt": b"x" for number in range(999)} | {"one.txt": b"one"})

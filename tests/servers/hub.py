@@ -15,7 +15,7 @@ row  mode (parameters)                       what happens
 1    rate_limited (t, r)                     429, RateLimit r=0;t=T, 52 kB HTML
 2    retry_after (seconds)                   429 with Retry-After only
 3    too_many                                429 with neither
-4 5  status (status, headers, body)          any status, by default 503 (row 5: 408)
+4 5  status (status, headers, body, rate)    any status, by default 503 (row 5: 408)
 6    reset_before_headers                    TCP reset instead of an answer
 7    reset_after (after_bytes | at_offset)   TCP reset inside the body
 8    short_fin (after_bytes | at_offset)     clean end before Content-Length

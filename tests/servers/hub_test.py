@@ -832,6 +832,14 @@ def test_trickle(hub):
     connection.close()
 
 
+def test_an_error_may_have_a_rate(hub):
+    hub.fault("status", route="info", status=500, body="x" * 1_000_000, rate=2_000_000)
+    began = time.monotonic()
+    answer = hub.ask(INFO)
+    assert (answer.status, len(answer.body)) == (500, 1_000_000)
+    assert 0.4 < time.monotonic() - began < 0.8
+
+
 def test_rate_is_the_one_asked_for(hub):
     target = hub.location("a.safetensors", "big/model")
     hub.fault("trickle", rate=20_000_000)

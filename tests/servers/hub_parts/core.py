@@ -91,9 +91,11 @@ class Hub:
             repo = self.store.find(kind, "/".join(ids))
             request.sha = getattr(repo and repo.resolve(decode(revision)), "sha", None)
         response = answers.of_fault(fault, request, bucket_of(request.path), self.origins)
-        if fault.delay_ms:
+        rate = fault.params.get("rate", 0)
+        if fault.delay_ms or rate:
             response.shaping = Shaping()
             response.shaping.delay_ms = fault.delay_ms
+            response.shaping.rate = rate
         return response
 
     def finish(self, request, response):
@@ -103,7 +105,7 @@ class Hub:
         shaping = response.shaping or Shaping()
         if request.route == "cdn":
             shaping.delay_ms += self.settings.cdn_ttfb_ms
-            shaping.rate = self.settings.cdn_rate
+            shaping.rate = shaping.rate or self.settings.cdn_rate
         shapes = self.plan.fire("shape", request, lambda f: (
             f.mode in GENERIC and f.matches_path(request.file_path)))
         bodies = self.plan.fire("body", request, lambda f: self.body_applies(f, request,

@@ -25,7 +25,7 @@ MODES = {
     "rate_limited": ("answer", ("info", "tree", "resolve"), {"t": 2, "r": 0}),
     "retry_after": ("answer", ("info", "tree", "resolve"), {"seconds": 1}),
     "too_many": ("answer", ("info", "tree", "resolve"), {}),
-    "status": ("answer", HUB + ("cdn",), {"status": 503, "headers": {}, "body": None}),
+    "status": ("answer", HUB + ("cdn",), {"status": 503, "headers": {}, "body": None, "rate": 0}),
     "reset_before_headers": ("answer", HUB + ("cdn",), {}),
     "forbidden": ("answer", ("cdn",), {"sticky": True}),
     "invalid_key_pair": ("answer", ("cdn",), {"sticky": True}),
