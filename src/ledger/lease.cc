@@ -106,18 +106,19 @@ Task<Result<Lease::Claim>> Lease::claim(CancelToken cancel) {
     if (!mine) co_return mine.error();
     if (!*mine) co_return Claim::lost;
   }
+  state_ = State::held;
+  renewed_ = begun;
   if (*made == Store::Created::yes) {
     // Some stores take the condition and do not mind it.
     made = co_await store_.create(name, text, cancel);
     if (!made) co_return made.error();
     if (*made != Store::Created::exists) {
+      state_ = State::none;
       const Result<void> removed = co_await store_.remove(name, cancel);
       (void)removed;  // not everybody may
       co_return Claim::unsupported;
     }
   }
-  state_ = State::held;
-  renewed_ = begun;
   // Others may have come and gone since it was looked at, and the number may be an old one.
   Result<Seen> last = co_await newest(cancel);
   if (!last) co_return last.error();

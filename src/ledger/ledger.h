@@ -53,7 +53,8 @@ class Ledger final : public Records {
   void set_aside(std::vector<UnfinishedFile> others);
   /// The end of `follow`: this is what is left.
   void rest(std::vector<UnfinishedFile> left);
-  /// What is unfinished in uploads that no checkpoint in the bucket names: after a `save_checkpoint` that failed.
+  /// What is unfinished in uploads that no checkpoint in the bucket names: after a `save_checkpoint` that failed, or
+  /// when there must not be one.
   std::vector<UnfinishedFile> unnoted() const;
 
   /// Writes the checkpoint now and then until cancelled. Trouble with it is no reason to stop: it is tried again.

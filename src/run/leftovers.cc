@@ -76,15 +76,19 @@ Task<void> Run::save_what_is_done() {
   const Result<void> saved = co_await ledger_.save_checkpoint(deadline.token());
   if (saved) co_return;
   console_.remark("the checkpoint could not be written: " + saved.error().describe());
-  std::vector<UnfinishedFile> unnoted = ledger_.unnoted();
   if (saved.error().http_status == 0) {
-    if (!unnoted.empty())
-      console_.remark(cli::plural(unnoted.size(), "upload") +
-                      " that it would have named may stay open until --gc-after");
+    const std::size_t unnoted = ledger_.unnoted().size();
+    if (unnoted > 0)
+      console_.remark(cli::plural(unnoted, "upload") + " that it would have named may stay open until --gc-after");
     co_return;
   }
-  TaskGroup group(reactor_.ready(), deadline.token());
-  for (UnfinishedFile& one : unnoted) group.spawn(drop(std::move(one), group.token()));
+  co_await drop_unnoted(deadline.token());
+}
+
+/// Uploads that no checkpoint names.
+Task<void> Run::drop_unnoted(CancelToken cancel) {
+  TaskGroup group(reactor_.ready(), cancel);
+  for (UnfinishedFile& one : ledger_.unnoted()) group.spawn(drop(std::move(one), group.token()));
   const Result<void> dropped = co_await group.join();
   (void)dropped;  // each says so itself
 }

@@ -25,6 +25,7 @@ constexpr Millis tick_interval{200};
 constexpr Bytes record_bytes = 512;
 // After SIGTERM a run is gone within 10 s: aborts, the checkpoint (run/leftovers.cc), then the lease (run/turn.cc).
 constexpr Millis tidy_grace{5'000};
+constexpr Millis drop_deadline{2'500};
 
 }  // namespace
 
@@ -235,7 +236,11 @@ Task<Result<void>> Run::pour(Work& work, const MemoryPlan& plan, CancelToken can
   outcome_.poured_bytes = progress_.stored_bytes - progress_.adopted_bytes - progress_.resumed_bytes;
   outcome_.limit = cli::main_limit(progress_.samples);
   if (moved && lease_.held()) moved = co_await lease_.confirm(cancel);
-  if (lease_.lost()) co_return moved;  // the checkpoint and the manifest are another run's now
+  if (lease_.lost()) {  // the checkpoint and the manifest are another run's now
+    Deadline deadline(reactor_, drop_deadline);
+    co_await drop_unnoted(deadline.token());
+    co_return moved;
+  }
   if (!moved) {
     co_await save_what_is_done();
     co_return moved;

@@ -70,6 +70,7 @@ class Run {
   Task<Result<void>> keep_ticking(std::vector<const Reactor*> loops, CancelToken cancel);
   Task<Result<void>> move_bytes(Work& work, const MemoryPlan& plan, CancelToken cancel);
   Task<void> save_what_is_done();
+  Task<void> drop_unnoted(CancelToken cancel);
   Task<Result<void>> drop(UnfinishedFile unnoted, CancelToken cancel);
   PlanFacts plan_facts(const Work& work, const MemoryPlan& plan) const;
 

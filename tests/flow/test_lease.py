@@ -90,6 +90,31 @@ def test_a_holder_that_was_frozen_notices_and_does_no_harm(hub, store, pour):
 
 
 @pytest.mark.row("s3 8.13")
+def test_a_holder_that_was_frozen_drops_what_it_had_not_noted_yet(hub, store, pour):
+    """Whoever takes over cannot know of an upload that is in no checkpoint."""
+    store.fault("stall", op="PutObject", key="*/checkpoint.json", at="start", count=-1)
+    held = {"held.bin": MODEL["held.bin"]}
+    hub.repo("me/model", held, {"lfs": ["*.bin"]})
+    hub.fault("stall", path="held.bin", at_offset=PART + 1000, count=-1)
+    frozen = pour.start(SOURCE, DESTINATION, *WAIT)
+    wait_until(lambda: any(upload["parts"] for upload in store.uploads()))
+    assert store.admin("wait?event=stalled&op=PutObject&count=1&timeout_s=20")["ok"]
+    frozen.signal(signal.SIGSTOP)
+    waiting = pour.start(SOURCE, DESTINATION, *WAIT)
+    hub.admin("reset", {})
+    try:
+        result = waiting.wait(110)
+    finally:
+        frozen.signal(signal.SIGCONT)
+    assert result.exit == 0, result.stderr
+    assert len(store.uploads()) == 1
+    late = frozen.wait(30)
+    assert late.exit == 11, late.stderr
+    check_poured(store, held, "00000002")
+    assert store.uploads() == []
+
+
+@pytest.mark.row("s3 8.13")
 def test_one_that_looked_too_early_looks_again(hub, store, pour):
     """Between its look at the bucket and its look at the lease another run pours everything."""
     hub.repo("me/model", SMALL, {"lfs": ["*.bin"]})
@@ -127,6 +152,19 @@ def test_a_claim_that_a_signal_cuts_off_is_given_back(hub, store, pour):
     assert leases(store)["00000001"]["released"] is True
     after = pour(SOURCE, DESTINATION, *WAIT)
     assert after.exit == 0 and WAITING not in after.stderr, after.stderr
+
+
+def test_a_claim_that_a_signal_cuts_off_between_its_two_tries_is_given_back(hub, store, pour):
+    """The lease is created once more, to see that the store minds its condition: until then it is there all the same."""
+    hub.repo("me/model", SMALL)
+    store.fault("stall", op="PutObject", key=LEASES + "*", at="start", skip=1)
+    running = pour.start(SOURCE, DESTINATION, *WAIT)
+    assert store.admin("wait?event=stalled&op=PutObject&count=1&timeout_s=20")["ok"]
+    assert leases(store)["00000001"]["released"] is False
+    result = end(running, signal.SIGTERM)
+    assert result.exit == 143, result.stderr
+    store.admin("release", {})
+    assert leases(store)["00000001"]["released"] is True
 
 
 def test_a_store_that_hangs_cannot_hold_the_end_up_with_a_lease_either(hub, store, pour):
