@@ -10,25 +10,18 @@ Takes the median of three runs, or RUNS, half a minute each, and notes how far a
 import json
 import os
 import pathlib
-import statistics
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "flow"))  # its verbs serve here as well
 
-from byte_path import CASE, FIGURES, made_with, measure  # noqa: E402
+from byte_path import CASE, FIGURES, RUNS, made_with, measure_all  # noqa: E402
 
 BINARY = os.environ.get("HFPOUR_BINARY", HERE.parent.parent / "build-release" / "src" / "hfpour")
 
 
 def main():
-    runs = []
-    for number in range(int(sys.argv[1]) if len(sys.argv) > 1 else 3):
-        with tempfile.TemporaryDirectory() as folder:
-            runs.append(measure(BINARY, pathlib.Path(folder)))
-        print(number + 1, runs[-1], flush=True)
-    medians = {name: round(statistics.median(run[name] for run in runs), 1) for name in runs[0]}
+    medians, runs = measure_all(BINARY, int(sys.argv[1]) if len(sys.argv) > 1 else RUNS)
     furthest = {name: f"{max(abs(run[name] / median - 1) for run in runs):.2%}" for name, median in medians.items()}
     FIGURES.write_text(json.dumps({
         "case": CASE,

@@ -3,17 +3,15 @@
 import json
 
 import pytest
-from byte_path import CASE, FIGURES, RECORD, complaint, made_with, measure
+from byte_path import CASE, FIGURES, RECORD, complaint, made_with, measure_all
 
 RECORDED = json.loads(FIGURES.read_text(encoding="utf-8"))
 NAMES = ("total", "own", "control_flow")
 
 
 @pytest.fixture(scope="module")
-def measured(binary, tmp_path_factory):
-    found = measure(binary, tmp_path_factory.mktemp("byte-path"))
-    print(found)
-    return found
+def measured(binary):
+    return measure_all(binary)[0]
 
 
 def test_the_figures_are_of_this_case():
