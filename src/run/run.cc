@@ -95,6 +95,10 @@ Task<Result<void>> Run::work(Found& found, CancelToken cancel) {
   found = Found();  // the listing of the bucket is not needed any more, and may be long
   Result<MemoryPlan> plan = plan_lanes(*work);
   if (!plan) co_return plan.error();
+  if (plan->held_by_memory && plan->lanes < settings_.lanes) {
+    console_.remark(fmt::format("--lanes {}: --memory {} has room for {}", settings_.lanes,
+                                format_bytes(settings_.memory), plan->lanes));
+  }
   console_.planned(plan_facts(*work, *plan));
   if (settings_.dry_run) {
     note_planned(*work);

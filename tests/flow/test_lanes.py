@@ -1,5 +1,7 @@
 """How much happens side by side: the lanes asked for, connections used again, and two runs into one place."""
 
+import re
+
 import pytest
 from support import BUCKET, MIB, PART, data, etag_of, sha256
 from test_pour import check_bucket
@@ -112,3 +114,17 @@ def test_two_revisions_into_one_place_leave_no_false_manifest(slow, store, pour)
     assert all(store.body(BASE + path) == content for path, content in MODEL.items())
     assert pour(SOURCE + "@v2", DESTINATION).exit == 0
     assert all(store.body(BASE + path) == content for path, content in {**MODEL, **changed}.items())
+
+
+def test_fewer_lanes_than_asked_for_are_told_of(hub, store, pour):
+    """What one lane takes depends on the build: one with sanitizers has no room for any in the least there is."""
+    hub.repo("me/model", {f"{n}.bin": data(9 * MIB, n) for n in range(16)}, {"lfs": ["*.bin"]})
+    arguments = ("hf://me/model", f"s3://{BUCKET}/p/", "--dry-run", "--lanes", 16)
+    tight = 32
+    result = pour(*arguments, "--memory", f"{tight}Mi")
+    if result.exit == 2:
+        tight = int(re.search(r"give at least (\d+) MiB", result.stderr)[1]) + 4
+        result = pour(*arguments, "--memory", f"{tight}Mi")
+    assert result.exit == 0 and f"--lanes 16: --memory {tight}.0 MiB has room for " in result.stderr, result.stderr
+    result = pour(*arguments)
+    assert result.exit == 0 and "has room for" not in result.stderr, result.stderr
