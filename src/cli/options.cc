@@ -70,6 +70,12 @@ Result<void> place_arguments(const CommandLine& line, Options& options) {
     if (const auto fit = check_text({"argument", word}); !fit) return fit;
   }
   if (words.empty()) return {};
+  const bool to_store = words.size() == 2 && words[1].starts_with("s3://");
+  if (!words.front().empty() && words.front().find_first_of(":/") == std::string::npos && !to_store) {
+    return usage(
+        fmt::format("'{}' is no command: write hfpour hf://owner/name s3://bucket/prefix/, or cat, tar, put, gc",
+                    printable(words.front(), 100)));
+  }
   if (words.size() > 2) {
     return usage(fmt::format("{} arguments where hf://owner/name and s3://bucket/prefix/ are wanted", words.size()));
   }

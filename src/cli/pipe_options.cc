@@ -72,7 +72,7 @@ them must fit into --memory, so that is what bounds the stream: 256Mi takes abou
     {Action::gc, "gc",
      "older-than dry-run json endpoint-url region addressing profile ca-bundle store-ca-bundle retry-for quiet "
      "log-format log-level",
-     "hfpour gc s3://bucket[/prefix/]",
+     "hfpour gc s3://bucket/[prefix/]",
      R"(hfpour gc drops the open multipart uploads below a prefix that nothing has happened to for --older-than.
 
   hfpour gc s3://bucket/models/ --dry-run
@@ -245,7 +245,8 @@ std::string pipe_help(Action action) {
     const std::string value = setting->shown(standard);
     text += fmt::format("  {:<22} {}{}\n", flag, setting->summary, value.empty() ? "" : " [" + value + "]");
   }
-  return text + "\nExit: as hfpour --help says; 141 when the reader of stdout leaves early.\n";
+  const bool streams = action == Action::cat || action == Action::tar;
+  return text + "\nExit: as hfpour --help says" + (streams ? "; 141 when the reader of stdout leaves early.\n" : ".\n");
 }
 
 }  // namespace hfpour::cli

@@ -32,11 +32,16 @@ Result<void> read_hub(const cli::Options& options, PipeSettings& settings) {
   return {};
 }
 
-/// A bucket and what keys in it begin with.
+/// A bucket and what keys in it begin with. A bucket alone means a prefix elsewhere, and what is dropped here may be
+/// another tool's.
 Result<s3::ObjectName> read_place(std::string_view address) {
   Result<s3::Destination> place = s3::parse_destination(address);
   if (!place) return place.error();
-  Result<std::string> prefix = s3::normalise_prefix(place->prefix.value_or(""));
+  if (!place->prefix) {
+    return Error(Kind::usage, fmt::format("write s3://{0}/ for the whole bucket, or s3://{0}/models/ for a part of it",
+                                          place->bucket));
+  }
+  Result<std::string> prefix = s3::normalise_prefix(*place->prefix);
   if (!prefix) return prefix.error();
   return s3::ObjectName{place->bucket, std::move(*prefix)};
 }

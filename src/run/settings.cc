@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -123,11 +124,17 @@ Result<s3::Location> read_location(const cli::Options& options, const keys::Plac
 Result<void> check_ca_bundle(const cli::CaBundle& bundle) {
   if (bundle.path.empty()) return {};
   std::ifstream file(bundle.path);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const bool holds_any = text.find("-----BEGIN ") != std::string::npos;
-  if (file && holds_any) return {};
-  return Error(Kind::usage, fmt::format("the CA file '{}' ({}) {}", printable(bundle.path), bundle.origin,
-                                        file ? "holds no certificate in PEM form" : "cannot be read"));
+  bool holds_any = false;
+  for (std::string line; !holds_any && std::getline(file, line);) {
+    holds_any = line.find("-----BEGIN ") != std::string::npos;
+  }
+  if (holds_any) return {};
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(bundle.path, ignored);
+  const char* const why = folder       ? "is a folder: give one file of certificates in PEM form"
+                          : file.eof() ? "holds no certificate in PEM form"
+                                       : "cannot be read";
+  return Error(Kind::usage, fmt::format("the CA file '{}' ({}) {}", printable(bundle.path), bundle.origin, why));
 }
 
 Identity Settings::identity() const {

@@ -120,6 +120,7 @@ Result<Destination> parse_destination(std::string_view text) {
   const std::size_t slash = rest.find('/');
   Destination destination;
   destination.bucket = rest.substr(0, slash);
+  if (destination.bucket.empty()) return refusal("destination", text, "names no bucket");
   if (destination.bucket.find('@') != std::string::npos) {
     return refusal("destination", without_secrets(text), "must not have a user or password");
   }

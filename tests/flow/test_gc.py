@@ -49,15 +49,15 @@ def test_old_ones_go_and_young_ones_stay(s3, store, pipe):
 
 def test_the_age_is_a_choice(s3, store, pipe):
     leave_open(s3, store, "m/a", 2 * HOUR)
-    assert b"kept" in pipe("gc", f"s3://{BUCKET}", "--older-than", "3h").check(0).stdout
-    assert b"dropped" in pipe("gc", f"s3://{BUCKET}", "--older-than", "90m").check(0).stdout
+    assert b"kept" in pipe("gc", f"s3://{BUCKET}/", "--older-than", "3h").check(0).stdout
+    assert b"dropped" in pipe("gc", f"s3://{BUCKET}/", "--older-than", "90m").check(0).stdout
     assert open_keys(store) == []
 
 
 def test_a_dry_run_changes_nothing(s3, store, pipe):
     leave_open(s3, store, "m/a", 99 * HOUR)
     before = store.counters()["requests"].get("AbortMultipartUpload", 0)
-    result = pipe("gc", f"s3://{BUCKET}", "--dry-run", "--json").check(0)
+    result = pipe("gc", f"s3://{BUCKET}/", "--dry-run", "--json").check(0)
     said = json.loads(result.stdout)
     assert (said["uri"], said["action"]) == (f"s3://{BUCKET}/m/a", "would drop") and abs(said["age_seconds"] - 99 * HOUR) < 60
     assert open_keys(store) == ["m/a"]
@@ -86,7 +86,7 @@ def test_objects_stay(s3, store, pipe):
 def test_what_passes_is_waited_for(s3, store, pipe, fault):
     leave_open(s3, store, "m/a", 99 * HOUR, 99 * HOUR)
     store.admin("faults", [fault])
-    pipe("gc", f"s3://{BUCKET}").check(0)
+    pipe("gc", f"s3://{BUCKET}/").check(0)
     assert open_keys(store) == [] and store.admin("faults")[0]["hits"] == 1
 
 
@@ -94,6 +94,14 @@ def test_what_passes_is_waited_for(s3, store, pipe, fault):
 def test_what_is_not_allowed_ends_with_6(s3, store, pipe, op):
     leave_open(s3, store, "m/a", 99 * HOUR)
     store.fault("status", op=op, code="AccessDenied", count=-1)
-    result = pipe("gc", f"s3://{BUCKET}")
+    result = pipe("gc", f"s3://{BUCKET}/")
     assert result.exit == 6 and "denied" in result.stderr, result.stderr
     assert open_keys(store) == ["m/a"]
+
+
+def test_a_bucket_alone_is_refused(s3, store, pipe):
+    """Elsewhere it means models/, and the whole of it may hold other tools' uploads."""
+    leave_open(s3, store, "other/backup", 99 * HOUR)
+    result = pipe("gc", f"s3://{BUCKET}")
+    assert result.exit == 2 and f"write s3://{BUCKET}/ for the whole bucket" in result.stderr, result.stderr
+    assert open_keys(store) == ["other/backup"]

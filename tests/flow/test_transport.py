@@ -87,6 +87,14 @@ def test_a_ca_file_that_holds_no_certificate_is_named(binary, store, tmp_path, c
         hub.stop()
 
 
+@pytest.mark.parametrize("how", ["flag", "REQUESTS_CA_BUNDLE"])
+def test_a_ca_file_that_is_a_folder_is_named(pour, tmp_path, how):
+    flags, env = (["--ca-bundle", tmp_path], {}) if how == "flag" else ([], {how: str(tmp_path)})
+    result = pour(SOURCE, DESTINATION, *flags, env=env, timeout=30)
+    assert (result.exit, result.stdout) == (2, ""), result.stderr
+    assert "is a folder: give one file of certificates" in result.stderr and str(tmp_path) in result.stderr
+
+
 @pytest.mark.row("hub F.11.46")
 def test_a_dead_ipv6_address_costs_less_than_a_second(binary, store, tmp_path):
     hub = Hub(tmp_path, "--dead-ipv6")
