@@ -1,6 +1,7 @@
 """`--lease-wait`: of several runs into one place one pours and the others wait for it."""
 
 import base64
+import contextlib
 import json
 import signal
 
@@ -39,6 +40,20 @@ def check_poured(store, files, number="00000001"):
     assert leases(store)[number]["released"] is True
 
 
+@contextlib.contextmanager
+def taken_over(hub, pour, frozen):
+    """The place of a holder that is frozen goes to another run, which ends well; it wakes at the end of the block."""
+    frozen.signal(signal.SIGSTOP)
+    try:
+        waiting = pour.start(SOURCE, DESTINATION, *WAIT)
+        hub.admin("reset", {})
+        result = waiting.wait(110)
+        assert result.exit == 0, result.stderr
+        yield
+    finally:
+        frozen.signal(signal.SIGCONT)
+
+
 @pytest.mark.row("s3 8.13")
 def test_of_eight_that_start_at_once_one_pours(hub, store, pour):
     hub.repo("me/model", SMALL, {"lfs": ["*.bin"]})
@@ -72,14 +87,8 @@ def test_a_holder_that_was_killed_is_waited_for_a_minute(hub, store, pour):
 def test_a_holder_that_was_frozen_notices_and_does_no_harm(hub, store, pour):
     frozen = begin_and_hold(hub, store, pour, *WAIT)
     wait_until(lambda: is_noted(store))
-    frozen.signal(signal.SIGSTOP)
-    waiting = pour.start(SOURCE, DESTINATION, *WAIT)
-    hub.admin("reset", {})
-    try:
-        result = waiting.wait(110)
-    finally:
-        frozen.signal(signal.SIGCONT)
-    assert result.exit == 0, result.stderr
+    with taken_over(hub, pour, frozen):
+        check_poured(store, MODEL, "00000002")
     late = frozen.wait(30)
     assert late.exit == 11, late.stderr
     assert "another run took over" in late.stderr
@@ -99,15 +108,8 @@ def test_a_holder_that_was_frozen_drops_what_it_had_not_noted_yet(hub, store, po
     frozen = pour.start(SOURCE, DESTINATION, *WAIT)
     wait_until(lambda: any(upload["parts"] for upload in store.uploads()))
     assert store.admin("wait?event=stalled&op=PutObject&count=1&timeout_s=20")["ok"]
-    frozen.signal(signal.SIGSTOP)
-    waiting = pour.start(SOURCE, DESTINATION, *WAIT)
-    hub.admin("reset", {})
-    try:
-        result = waiting.wait(110)
-    finally:
-        frozen.signal(signal.SIGCONT)
-    assert result.exit == 0, result.stderr
-    assert len(store.uploads()) == 1
+    with taken_over(hub, pour, frozen):
+        assert len(store.uploads()) == 1
     late = frozen.wait(30)
     assert late.exit == 11, late.stderr
     check_poured(store, held, "00000002")
