@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -37,6 +38,15 @@ void keep_standard_descriptors() {
     const int way = fd == STDIN_FILENO ? O_WRONLY : fd == STDOUT_FILENO ? O_RDONLY : O_RDWR;
     if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", way) != fd) std::abort();
   }
+}
+
+/// Many lanes need more sockets than the 256 or 1,024 that a shell may give at first; nothing here uses select(), which
+/// is what the first limit is kept low for. What the second limit forbids stays forbidden.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// One line on stdout. False, and a sentence on stderr, when nobody can have got it.
@@ -154,6 +164,7 @@ int run_program(std::span<const char* const> arguments) {
 
 int main(int argc, char** argv) {
   hfpour::keep_standard_descriptors();
+  hfpour::raise_descriptor_limit();
   // Else glibc walks through all small pieces that were given back whenever a large one is asked for, several times a
   // file: 2 to 4 % of the CPU of many small files.
   mallopt(M_MXFAST, 0);

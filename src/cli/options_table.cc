@@ -17,10 +17,10 @@ Result<void> set_text(std::string& field, const Given& given) {
   return {};
 }
 
-/// An address; the `/` at its end is dropped.
+/// An address; the `/` at its end is dropped. `http://` keeps its own: whoever reads it then says what it lacks.
 Result<void> set_address(std::string& field, const Given& given) {
   std::string_view text = given.text;
-  while (text.ends_with('/')) text.remove_suffix(1);
+  while (text.ends_with('/') && !text.ends_with("://")) text.remove_suffix(1);
   if (text.find(' ') != std::string_view::npos)
     return bad_value(Given{given.name, redact(given.text)}, "an address holds no blanks");
   field = text;

@@ -25,12 +25,17 @@ constexpr unsigned most_hops = 10;  ///< contract hub §1.4
 
 }  // namespace
 
+namespace {
+constexpr std::string_view endpoint_setting = "the Hub's endpoint (--hub-endpoint or HF_ENDPOINT)";
+}  // namespace
+
 Result<std::string> check_endpoint(std::string_view endpoint) {
-  while (endpoint.ends_with('/')) endpoint.remove_suffix(1);
+  while (endpoint.ends_with('/') && !endpoint.ends_with("://")) endpoint.remove_suffix(1);
   const Result<http::Url> url = http::parse_url(endpoint);
-  if (!url) return url.error().at("HF_ENDPOINT");
+  if (!url) return url.error().at(endpoint_setting);
   if (endpoint.find_first_of("?#@") != std::string_view::npos) {
-    return Error(Kind::usage, "HF_ENDPOINT '" + redact(endpoint) + "' must be plain: scheme, host and maybe a path");
+    return Error(Kind::usage, "'" + redact(endpoint) + "' must be plain: scheme, host and maybe a path")
+        .at(endpoint_setting);
   }
   return std::string(endpoint);
 }

@@ -123,18 +123,21 @@ Result<s3::Location> read_location(const cli::Options& options, const keys::Plac
 
 Result<void> check_ca_bundle(const cli::CaBundle& bundle) {
   if (bundle.path.empty()) return {};
+  const auto refuse = [&bundle](std::string_view why) {
+    return Error(Kind::usage, fmt::format("the CA file '{}' ({}) {}", printable(bundle.path), bundle.origin, why));
+  };
+  // A pipe would be empty for its second reader, libcurl, and a device may never end.
+  std::error_code missing;
+  const std::filesystem::file_status status = std::filesystem::status(bundle.path, missing);
+  if (std::filesystem::is_directory(status)) return refuse("is a folder: give one file of certificates in PEM form");
+  if (std::filesystem::is_other(status)) return refuse("is no regular file: give one that can be read more than once");
   std::ifstream file(bundle.path);
   bool holds_any = false;
   for (std::string line; !holds_any && std::getline(file, line);) {
     holds_any = line.find("-----BEGIN ") != std::string::npos;
   }
   if (holds_any) return {};
-  std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(bundle.path, ignored);
-  const char* const why = folder       ? "is a folder: give one file of certificates in PEM form"
-                          : file.eof() ? "holds no certificate in PEM form"
-                                       : "cannot be read";
-  return Error(Kind::usage, fmt::format("the CA file '{}' ({}) {}", printable(bundle.path), bundle.origin, why));
+  return refuse(file.eof() ? "holds no certificate in PEM form" : "cannot be read");
 }
 
 Identity Settings::identity() const {

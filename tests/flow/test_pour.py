@@ -87,6 +87,17 @@ def test_it_pours_where_no_thread_may_be_started(hub, store, binary):
     check_bucket(store, "p/me/model/", MODEL)
 
 
+def test_lanes_are_not_bound_by_the_first_limit_of_descriptors(hub, store, binary):
+    """A shell's limit of open files is often a low one with a high one above it."""
+    files = {f"{i}.bin": data(300_000) for i in range(16)}
+    hub.repo("me/model", files)
+    result = Pourer(shutil.which("prlimit"), hub, store)(
+        "--nofile=24:4096", binary, "hf://me/model", f"s3://{BUCKET}/p/", "--lanes", "16")
+    assert result.exit == 0, result.stderr
+    assert "retry" not in result.stderr
+    check_bucket(store, "p/me/model/", files)
+
+
 @pytest.mark.parametrize("destination, base", [
     (f"s3://{BUCKET}", "models/me/m/"), (f"s3://{BUCKET}/", "me/m/"), (f"s3://{BUCKET}/a/b", "a/b/me/m/")])
 def test_the_prefix_is_what_the_destination_says(hub, store, pour, destination, base):
