@@ -140,23 +140,27 @@ Task<Result<Grant>> ContainerIssuer::once(CancelToken cancel) {
 Task<Result<http::Response>> MetadataIssuer::ask(http::Request request, CancelToken cancel) {
   Result<http::Response> answer = co_await ask_within(legs_.metadata, std::move(request), metadata_limit, "it", cancel);
   if (cancel.cancelled()) co_return cancel.error();
-  if (!answer) co_return absent("does not answer");
+  if (!answer && !found_) co_return absent("does not answer");
+  if (!answer) co_return Error(Kind::unavailable, who() + " does not answer");
   const int status = answer->status;
   if (status == 200) co_return answer;
   // Version 1, which needs no token, is not tried: it also answers whoever can make a server fetch an address.
   if (status >= 400 && status < 500 && status != 429)
     co_return absent(fmt::format("has none for us (HTTP {})", status));
-  co_return refusal("the instance's metadata at " + redact(endpoint_), status, "");
+  co_return refusal(who(), status, "");
+}
+
+std::string MetadataIssuer::who() const {
+  return "the instance's metadata at " + redact(endpoint_);
 }
 
 Task<Result<Grant>> MetadataIssuer::fetch(CancelToken cancel) {
-  const std::string who = "the instance's metadata at " + redact(endpoint_);
   http::Request open{"PUT", endpoint_ + "/latest/api/token", {}, ""};
   open.headers.add("x-aws-ec2-metadata-token-ttl-seconds", "21600");
   Result<http::Response> opened = co_await ask(std::move(open), cancel);
   if (!opened) co_return opened.error();
   const std::string token(trim(opened->body));
-  if (!is_key_text(token)) co_return Error(Kind::protocol, who + " gave a session token that cannot be one");
+  if (!is_key_text(token)) co_return Error(Kind::protocol, who() + " gave a session token that cannot be one");
 
   const std::string roles = endpoint_ + "/latest/meta-data/iam/security-credentials/";
   http::Request list{"GET", roles, {}, ""};
@@ -166,14 +170,15 @@ Task<Result<Grant>> MetadataIssuer::fetch(CancelToken cancel) {
   const std::string role(trim(std::string_view(listed->body).substr(0, listed->body.find('\n'))));
   if (role.empty()) co_return absent("has no role");
   if (!is_key_text(role) || role.size() > longest_role)
-    co_return Error(Kind::protocol, who + " names a role that cannot be one");
+    co_return Error(Kind::protocol, who() + " names a role that cannot be one");
 
   http::Request read{"GET", roles + percent_encode(role, false), {}, ""};
   read.headers.add("x-aws-ec2-metadata-token", token);
   Result<http::Response> answer = co_await ask(std::move(read), cancel);
   if (!answer) co_return answer.error();
   Result<Grant> grant = parse_json_grant(answer->body);
-  if (!grant) co_return grant.error().at(who);
+  if (!grant) co_return grant.error().at(who());
+  found_ = true;
   co_return grant;
 }
 

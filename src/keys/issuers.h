@@ -69,8 +69,8 @@ class ContainerIssuer final : public Issuer {
 };
 
 /// Keys of the machine's role, by version 2 of the instance's metadata service. One attempt, a second a question.
-/// Errors: `usage` with the sentence handed in when no such service is there or it has no role; else as
-/// `WebIdentityIssuer`. Source: contract s3, 5.
+/// Errors: `usage` with the sentence handed in when no such service is there or it has no role, `unavailable` when one
+/// that has given keys before is silent; else as `WebIdentityIssuer`. Source: contract s3, 5.
 class MetadataIssuer final : public Issuer {
  public:
   MetadataIssuer(Legs legs, std::string endpoint, std::string nothing_found)
@@ -80,9 +80,11 @@ class MetadataIssuer final : public Issuer {
  private:
   Task<Result<http::Response>> ask(http::Request request, CancelToken cancel);
   Error absent(std::string_view why) const { return Error(Kind::usage, nothing_found_ + " " + std::string(why)); }
+  std::string who() const;
   Legs legs_;
   std::string endpoint_;
   std::string nothing_found_;
+  bool found_ = false;  ///< it has given keys
 };
 
 /// What a profile gives: its own keys, or a web identity. Null when it has none of them and nobody asked for it.

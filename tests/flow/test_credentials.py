@@ -145,6 +145,20 @@ def test_keys_are_renewed_before_they_expire(places, store, pour, tmp_path, sour
 
 
 @pytest.mark.row("s3 4.11.7")
+def test_metadata_that_is_silent_for_a_while_ends_no_run_that_had_keys(places, store, pour, tmp_path):
+    accept(store, A)
+    store.fault("stall", op="UploadPart", at="start", then="continue")
+    running = pour.start(SOURCE, DESTINATION, env=metadata(places, tmp_path))
+    assert store.admin("wait?event=stalled&op=UploadPart&count=1&timeout_s=60")["ok"]
+    accept(store, {**A, "expires_in_s": -1}, B)
+    places.fails("metadata", mode="hang", count=3)
+    store.admin("release", {})
+    result = hushed(running.wait())
+    assert result.exit == 0 and "the instance's metadata at" in result.stderr, result.stderr
+    assert is_there(store) and store.uploads() == []
+
+
+@pytest.mark.row("s3 4.11.7")
 def test_keys_that_cannot_be_renewed_end_the_run_in_the_end(places, store, pour, tmp_path):
     accept(store, A)
     store.fault("stall", op="UploadPart", at="start", then="continue")
