@@ -39,7 +39,8 @@ class Input {
       const std::string why = input.fd_ >= 0 && S_ISDIR(facts.st_mode) ? "it is a folder" : std::strerror(errno);
       return Error(Kind::usage, fmt::format("'{}' cannot be read: {}", printable(name, 200), why));
     }
-    if (S_ISREG(facts.st_mode)) input.size_ = static_cast<Bytes>(facts.st_size);
+    // Those of /proc say 0 whatever they hold.
+    if (S_ISREG(facts.st_mode) && facts.st_size > 0) input.size_ = static_cast<Bytes>(facts.st_size);
     return input;
   }
   Input(Input&& other) noexcept : fd_(std::exchange(other.fd_, STDIN_FILENO)), size_(other.size_) {}

@@ -8,9 +8,10 @@
 namespace hfpour::run {
 namespace {
 
-s3::ObjectNotes notes_of(const PipeSettings& settings) {
+s3::ObjectNotes notes_of(const PipeSettings& settings, Random& random) {
   s3::ObjectNotes notes;
   notes.with_hash = settings.sha256.has_value();
+  if (!notes.with_hash) notes.mark = fmt::format("{:016x}{:016x}", random.word(), random.word());
   return notes;
 }
 
@@ -25,7 +26,7 @@ Put::Put(const PipeSettings& settings, World world, Descriptor& in, std::optiona
       keys_(settings.keys, settings.ca_bundle, world),
       bucket_(leg_, *settings.location, keys_.source(), world.observer, world.random, settings.patience,
               world.progress),
-      sink_(bucket_, "", notes_of(settings), settings.check_md5) {
+      sink_(bucket_, "", notes_of(settings, world.random), settings.check_md5) {
 }
 
 Task<Result<Funnel::Stored>> Put::go(CancelToken cancel) {

@@ -23,6 +23,7 @@ constexpr std::string_view wrong_etag_advice =
     "the store's ETag is not the MD5 of what was sent (a store that encrypts needs --upload-check none)";
 
 constexpr std::string_view hash_note = "x-amz-meta-hf-hash";
+constexpr std::string_view mark_note = "x-amz-meta-hfpour-upload";
 
 std::string base64(const std::vector<std::byte>& bytes) {
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
@@ -74,6 +75,7 @@ http::Headers MultipartSink::object_headers(const FileEntry& file) const {
   if (!notes_.repository.empty()) headers.add("x-amz-meta-hf-repo", notes_.repository);
   if (!notes_.commit.empty()) headers.add("x-amz-meta-hf-commit", notes_.commit);
   if (notes_.with_hash) headers.add(std::string(hash_note), note_of(file.hash));
+  if (!notes_.mark.empty()) headers.add(std::string(mark_note), notes_.mark);
   return headers;
 }
 
@@ -203,9 +205,14 @@ Task<Result<std::string>> MultipartSink::complete_once(const Call& call, CancelT
   co_return to_error(call.operation, *answer);
 }
 
+bool MultipartSink::bears_our_note(const FileEntry& file, const http::Headers& headers) const {
+  if (notes_.with_hash) return headers.get(hash_note) == note_of(file.hash);
+  return !notes_.mark.empty() && headers.get(mark_note) == notes_.mark;
+}
+
 /// The ETag of the object that is there, and whether it is the one just uploaded: of the right size, and with the
-/// expected ETag. Where that is not known, our own note of the hash must do, which no object bears that has not passed
-/// the gate.
+/// expected ETag. Where that is not known, our own note must do: of the hash, which no object bears that has not passed
+/// the gate, or the run's mark.
 Task<Result<MultipartSink::Seen>> MultipartSink::look(const FileEntry& file, const std::string& expected_etag,
                                                       CancelToken cancel) {
   Call call;
@@ -223,8 +230,7 @@ Task<Result<MultipartSink::Seen>> MultipartSink::look(const FileEntry& file, con
   seen.etag = normalise_etag(answer->headers.get("ETag").value_or(""));
   const bool same_size = parse_decimal(answer->headers.get("Content-Length").value_or("")) == file.size;
   // Where ETags are MD5s, another one means other bytes, whatever the notes say.
-  const bool ours =
-      expected_etag.empty() ? answer->headers.get(hash_note) == note_of(file.hash) : seen.etag == expected_etag;
+  const bool ours = expected_etag.empty() ? bears_our_note(file, answer->headers) : seen.etag == expected_etag;
   seen.ours = same_size && ours && !seen.etag.empty();
   co_return seen;
 }

@@ -14,6 +14,7 @@ struct ObjectNotes {
   std::string repository;
   std::string commit;
   bool with_hash = true;  ///< the hash of each file is known, and noted as well
+  std::string mark = "";  ///< tells the uploads of this run from all others where no hash can
 };
 
 /// `Sink` on S3: multipart uploads, or one PutObject for a small file. Loop thread.
@@ -47,6 +48,7 @@ class MultipartSink final : public Sink {
     std::string etag;  ///< normalised; empty when it is not there
     bool ours = false;
   };
+  bool bears_our_note(const FileEntry& file, const http::Headers& headers) const;
   Task<Result<Seen>> look(const FileEntry& file, const std::string& expected_etag, CancelToken cancel);
   std::string key(const FileEntry& file) const { return base_ + file.path; }
   http::Headers object_headers(const FileEntry& file) const;

@@ -133,6 +133,27 @@ def test_a_part_is_sent_again_from_memory(store, pipe, fault):
     check_stored(store, BIG)
 
 
+@pytest.mark.parametrize("mode", ["complete_lost_answer", "complete_500_after_commit", "complete_empty_etag"])
+def test_a_stream_without_any_hash_is_known_again(store, pipe, mode):
+    """Nothing says what the object's ETag should be, as on a store that encrypts."""
+    store.fault(mode)
+    pipe("put", "-", URI, "--upload-check", "none", stdin=BIG).check(0)
+    check_stored(store, BIG)
+
+
+def test_another_object_of_the_same_length_is_not_taken_for_ours(store, pipe):
+    pipe("put", "-", URI, "--upload-check", "none", stdin=bytes(len(BIG))).check(0)
+    store.fault("status", op="CompleteMultipartUpload", status=500, code="InternalError", count=-1)
+    pipe("put", "-", URI, "--upload-check", "none", "--retry-for", "3s", stdin=BIG).check(5)
+    check_stored(store, bytes(len(BIG)))
+
+
+def test_a_file_that_says_nothing_of_its_length(store, pipe):
+    """Those of /proc have none until they are read."""
+    pipe("put", "/proc/self/cmdline", URI).check(0)
+    assert store.body(KEY).split(b"\0")[1:3] == [b"put", b"/proc/self/cmdline"]
+
+
 def test_a_small_object_is_sent_again(store, pipe):
     store.fault("reset", op="PutObject", at="body", bytes=100, count=2)
     pipe("put", "-", URI, stdin=BIG[:100000]).check(0)
