@@ -33,6 +33,7 @@ struct Refusals {
       Error last = error;
       // Not `expired`, which the core would take for a reason to begin the file anew.
       last.kind = error.http_status == 0 ? Kind::usage : Kind::protocol;
+      if (!bad_request) last.sentence += "; new addresses, asked for past all caches, did not help";
       return last;
     }
     if (access && !is_retryable(error.kind) && ++of_access == 1) error.kind = Kind::unavailable;
@@ -107,8 +108,11 @@ Task<Result<void>> FileSource::stream_with(const FileEntry& file, ByteRange rang
       backoff.progress();
       wrong_answers = 0;
       refusals = Refusals();
+      slot.cache_in_doubt = false;
     }
     Error error = got.error();
+    // Some cache may have kept an address that is another range's, or too old (contract hub §3.4, §3.6).
+    if (error.kind == Kind::expired) slot.cache_in_doubt = true;
     if (const std::optional<Error> last = refusals.judge(error)) co_return last->at(name_of(file));
     if (error.kind == Kind::protocol && ++wrong_answers >= most_wrong_answers) co_return error.at(name_of(file));
     // An edge that went silent or slow asks for a new address: it may lead to another edge (contract hub §5.4).
@@ -127,7 +131,7 @@ Task<Result<Link>> FileSource::link_to(const FileEntry& file, Slot& slot, Cancel
   if (cancel.cancelled()) co_return cancel.error();
   if (slot.link && hub_.client().reactor().clock().wall() < slot.link->good_until) co_return *slot.link;
   slot.asking = true;
-  Result<Link> link = co_await hub_.resolve(ref_, commit_, file, cancel);
+  Result<Link> link = co_await hub_.resolve(ref_, commit_, file, slot.cache_in_doubt, cancel);
   slot.asking = false;
   slot.link.reset();
   if (link) slot.link = *link;

@@ -29,6 +29,7 @@ class FileSource final : public Source {
   struct Slot {
     std::optional<Link> link;
     bool asking = false;
+    bool cache_in_doubt = false;  ///< an address was refused, and nothing has come since
     Condition answered;
   };
   class RangeInlet;

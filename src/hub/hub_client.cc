@@ -19,9 +19,11 @@ namespace hfpour::hub {
 namespace {
 
 constexpr Bytes longest_page = 8 * MiB;    ///< 1000 entries of 300 bytes are usual; names may have 1 KiB each
+constexpr Bytes longest_info = 64 * MiB;   ///< it names every file (contract hub §1.2), without pages
 constexpr std::size_t most_pages = 5'000;  ///< 5 million entries; the Hub advises 100,000 (contract hub §2.5)
 constexpr Millis answer_limit{60'000};
 constexpr unsigned most_hops = 10;  ///< contract hub §1.4
+constexpr Bytes beside_path = 32;   ///< of a piece of memory, for its own keeping
 
 }  // namespace
 
@@ -53,39 +55,56 @@ HubClient::HubClient(http::Client& client, std::string endpoint, Token token, Ob
       pacer_(client.reactor(), random) {
 }
 
-http::Request HubClient::make_request(std::string method, std::string url) {
-  http::Request request{std::move(method), std::move(url), {}, ""};
+http::Request HubClient::make_request(const Question& question) {
+  http::Request request{question.method, question.url, {}, ""};
   request.headers.add("Accept-Encoding", "identity");  // compressed answers lose length and ranges (contract hub §3.8)
+  if (question.past_caches) request.headers.add("Cache-Control", "no-cache");
   const bool own = http::origin_of_text(request.url) == origin_;
   if (own && !token_.empty()) request.headers.add("Authorization", "Bearer " + token_.current().reveal());
   return request;
 }
 
-Task<Result<RepoInfo>> HubClient::info(RepoRef ref, CancelToken cancel) {
-  Result<http::Response> answer =
-      co_await ask(make_request("GET", endpoint_ + info_path(ref)), "api", to_string(ref), false, cancel);
+Task<Result<RepoInfo>> HubClient::info(RepoRef ref, Bytes room, CancelToken cancel) {
+  Question question{"GET", endpoint_ + info_path(ref)};
+  question.longest = std::clamp(room, longest_page, longest_info);
+  Result<http::Response> answer = co_await ask(std::move(question), "api", to_string(ref), false, cancel);
   if (!answer) co_return answer.error();
   Result<RepoInfo> info = parse_info(answer->body);
   if (!info) co_return info.error().at("the Hub's answer about " + to_string(ref));
+  if (is_commit(ref.revision) && info->commit != ref.revision) {
+    co_return Error(Kind::integrity,
+                    fmt::format("{}: the Hub answers with another commit, {}", to_string(ref), info->commit));
+  }
   if (info->disabled) co_return Error(Kind::forbidden, to_string(ref) + " has been disabled by the Hub's staff");
   co_return info;
 }
 
 Task<Result<std::vector<FileEntry>>> HubClient::list(RepoRef ref, std::string commit,
-                                                     std::function<bool(const FileEntry&)> keep, CancelToken cancel) {
+                                                     std::function<bool(const FileEntry&)> keep, Bytes room,
+                                                     CancelToken cancel) {
   std::vector<FileEntry> files;
+  Bytes held = 0;
   std::set<std::string> visited;
   std::string url = endpoint_ + tree_path(ref, commit);
   while (!url.empty()) {
     if (!visited.insert(url).second || visited.size() > most_pages) {
       co_return Error(Kind::protocol, "the Hub's listing goes round in a circle");
     }
-    Result<http::Response> answer = co_await ask(make_request("GET", url), "api", to_string(ref), false, cancel);
+    Question question{"GET", url};
+    question.longest = longest_page;
+    Result<http::Response> answer = co_await ask(std::move(question), "api", to_string(ref), false, cancel);
     if (!answer) co_return answer.error();
     Result<std::vector<FileEntry>> page = parse_tree_page(answer->body);
     if (!page) co_return page.error().at("the listing of " + to_string(ref));
     for (FileEntry& file : *page) {
-      if (keep(file)) files.push_back(std::move(file));
+      if (!keep(file)) continue;
+      held += 2 * sizeof(FileEntry) + file.path.size() + beside_path;  // the vector grows by doubling
+      files.push_back(std::move(file));
+    }
+    if (held > room) {
+      co_return Error(Kind::usage, fmt::format("{} has more than {} files, whose listing alone is too much for "
+                                               "--memory: give more, or choose fewer with --include",
+                                               to_string(ref), files.size()));
     }
     Result<std::optional<std::string>> next = http::parse_link(answer->headers.all("Link"), url);
     if (!next) co_return next.error().at("the listing of " + to_string(ref));
@@ -120,11 +139,13 @@ ResolveRequest HubClient::resolve_request(const RepoRef& ref, const std::string&
 }
 
 Task<Result<Link>> HubClient::resolve(const RepoRef& ref, const std::string& commit, const FileEntry& file,
-                                      CancelToken cancel) {
+                                      bool past_caches, CancelToken cancel) {
   std::string url = endpoint_ + resolve_path(ref, commit, file.path);
   const std::string what = to_string(ref) + "/" + printable(file.path);
   for (unsigned hop = 0; hop < most_hops; ++hop) {
-    Result<http::Response> answer = co_await ask(make_request("HEAD", url), "resolvers", what, true, cancel);
+    Question question{"HEAD", url};
+    question.past_caches = past_caches;
+    Result<http::Response> answer = co_await ask(std::move(question), "resolvers", what, true, cancel);
     if (!answer && (answer.error().http_status == 405 || answer.error().http_status == 501)) {
       // No HEAD here: the GET of the bytes will meet the redirect instead.
       Link link;
@@ -150,10 +171,10 @@ Result<Link> HubClient::read_redirect(const RepoRef& ref, const std::string& com
 }
 
 http::Request HubClient::request_for(const Link& link) {
-  return make_request("GET", link.url);
+  return make_request(Question{"GET", link.url});
 }
 
-Task<Result<http::Response>> HubClient::ask(http::Request request, std::string bucket, std::string what,
+Task<Result<http::Response>> HubClient::ask(Question question, std::string bucket, std::string what,
                                             bool redirects_wanted, CancelToken cancel) {
   Backoff backoff = new_backoff();
   unsigned hops = 0;
@@ -161,11 +182,11 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
   bool renewed = false;
   while (true) {
     co_await pacer_.turn(bucket, cancel);
-    request = make_request(request.method, request.url);  // with the token of now: the wait may have been long
+    http::Request request = make_request(question);  // with the token of now: the wait may have been long
     // The leg's own limits end a silent answer; this one ends one that trickles.
     Deadline deadline(client_.reactor(), answer_limit, cancel,
                       Error(Kind::timeout, "the Hub did not finish its answer in a minute"));
-    Result<http::Response> answer = co_await client_.fetch(request, longest_page, deadline.token());
+    Result<http::Response> answer = co_await client_.fetch(std::move(request), question.longest, deadline.token());
     Error error;
     if (!answer) {
       error = answer.error();
@@ -177,18 +198,18 @@ Task<Result<http::Response>> HubClient::ask(http::Request request, std::string b
         co_return answer;
       }
       if (redirect && ++hops <= most_hops) {
-        Result<std::string> next = next_hop(request.url, *answer);
+        Result<std::string> next = next_hop(question.url, *answer);
         if (!next) co_return next.error();
-        request = make_request(request.method, *next);
+        question.url = std::move(*next);
         continue;
       }
       // Somebody may have put a new token in the place of one that ran out.
       if (answer->status == 401 && !std::exchange(renewed, true) && has_newer_token(*answer)) continue;
       error = redirect ? Error(Kind::usage, what + " is redirected round in a circle")
-                       : to_error(what, *answer, !token_.empty(), request.url);
+                       : to_error(what, *answer, !token_.empty(), question.url);
       const int status = answer->status;
       // A server without HEAD will not learn it by waiting: `resolve` goes on with GET.
-      if (request.method == "HEAD" && (status == 405 || status == 501)) co_return error;
+      if (question.method == "HEAD" && (status == 405 || status == 501)) co_return error;
       // Access that was granted a moment ago is asked for once more before its end is believed (contract hub §5.4).
       const bool withdrawn = (status == 401 || status == 403) && granted_.contains(bucket);
       if (withdrawn && !std::exchange(doubted, true)) error.kind = Kind::unavailable;

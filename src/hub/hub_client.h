@@ -27,17 +27,20 @@ class HubClient {
   HubClient(http::Client& client, std::string endpoint, Token token, Observer& observer, Random& random,
             RetryPolicy patience, Progress& progress);
 
-  /// Errors: those of `to_error` of `hub/errors.h`, `forbidden` for a disabled repository.
-  Task<Result<RepoInfo>> info(RepoRef ref, CancelToken cancel);
+  /// `room`: bytes that the answer may take; 8 to 64 MiB do. Errors: those of `to_error` of `hub/errors.h`, `forbidden`
+  /// for a disabled repository, `integrity` when a commit was asked for and another one is answered.
+  Task<Result<RepoInfo>> info(RepoRef ref, Bytes room, CancelToken cancel);
 
   /// Every page of the listing of a commit; gives the files `keep` likes. Errors also: `protocol` for pages that go
-  /// round in a circle or name a file twice.
+  /// round in a circle or name a file twice, `usage` when those files take more than `room` bytes of memory.
   Task<Result<std::vector<FileEntry>>> list(RepoRef ref, std::string commit, std::function<bool(const FileEntry&)> keep,
-                                            CancelToken cancel);
+                                            Bytes room, CancelToken cancel);
 
-  /// Where the bytes of `file` are: a bare question, never with a range (contract hub §3.4). Errors also: `integrity`
-  /// when the Hub's headers disagree with the listing.
-  Task<Result<Link>> resolve(const RepoRef& ref, const std::string& commit, const FileEntry& file, CancelToken cancel);
+  /// Where the bytes of `file` are: a bare question, never with a range (contract hub §3.4). `past_caches`: what a
+  /// proxy or mirror remembers is not good enough. Errors also: `integrity` when the Hub's headers disagree with the
+  /// listing.
+  Task<Result<Link>> resolve(const RepoRef& ref, const std::string& commit, const FileEntry& file, bool past_caches,
+                             CancelToken cancel);
 
   /// Reads a redirect that came where bytes were expected, as `resolve` does.
   Result<Link> read_redirect(const RepoRef& ref, const std::string& commit, const FileEntry& file,
@@ -60,11 +63,17 @@ class HubClient {
   }
 
  private:
-  /// A GET (or HEAD) on the Hub until it is answered with 200, or, with `redirects_wanted`, with any status below 400.
-  Task<Result<http::Response>> ask(http::Request request, std::string bucket, std::string what, bool redirects_wanted,
+  struct Question {
+    std::string method;  ///< GET or HEAD
+    std::string url;
+    bool past_caches = false;
+    Bytes longest = 0;  ///< of an answer's body
+  };
+  /// Asks until the Hub answers with 200, or, with `redirects_wanted`, with any status below 400.
+  Task<Result<http::Response>> ask(Question question, std::string bucket, std::string what, bool redirects_wanted,
                                    CancelToken cancel);
   Result<std::string> next_hop(const std::string& url, const http::Response& answer) const;
-  http::Request make_request(std::string method, std::string url);
+  http::Request make_request(const Question& question);
   ResolveRequest resolve_request(const RepoRef& ref, const std::string& commit, const FileEntry& file,
                                  const std::string& url) const;
 

@@ -173,12 +173,9 @@ Result<Link> read_resolve_answer(const ResolveRequest& request, const http::Resp
     if (!link) return with_facts(link.error().at(request.what));
     return link;
   }
-  const Result<http::Url> asked = http::parse_url(request.url);
-  if (!asked) return asked.error();
   Link link;
   link.url = request.url;
   link.on_hub = http::same_origin(request.url, request.hub_endpoint);
-  link.bare_resolve = is_resolve_route(path_of(asked->path_and_query));
   link.good_until = request.now + unknown_life * 4 / 5;
   return link;
 }

@@ -191,6 +191,12 @@ Selection::Selection(std::optional<std::vector<std::string>> allow, std::vector<
   for (const std::string& text : ignore_texts_) ignore_.emplace_back(text);
 }
 
+Selection Selection::exactly(std::string path) {
+  Selection selection;
+  selection.only_ = std::move(path);
+  return selection;
+}
+
 Result<Selection> Selection::preset(std::string_view name) {
   if (name != "vllm") {
     return Error(Kind::usage, fmt::format("'{}' is not a preset: there is only 'vllm'", printable(name, 80)));
@@ -199,6 +205,7 @@ Result<Selection> Selection::preset(std::string_view name) {
 }
 
 bool Selection::keeps(std::string_view path) const {
+  if (only_) return path == *only_;
   const std::vector<char32_t> points = code_points(with_slashes(path));
   const auto hit = [&points](const Pattern& pattern) { return pattern.matches(points); };
   if (!allow_all_ && std::none_of(allow_.begin(), allow_.end(), hit)) return false;
@@ -206,6 +213,7 @@ bool Selection::keeps(std::string_view path) const {
 }
 
 std::string Selection::describe() const {
+  if (only_) return "the file " + json_quote(*only_);
   std::string line = allow_all_ ? "everything" : "only " + quoted_list(allow_texts_);
   if (!ignore_texts_.empty()) line += " except " + quoted_list(ignore_texts_);
   return line;

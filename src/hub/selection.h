@@ -51,6 +51,9 @@ class Selection {
   Selection() = default;
   Selection(std::optional<std::vector<std::string>> allow, std::vector<std::string> ignore);
 
+  /// One file, by its exact path: no pattern, and `\` is not `/` here, since git allows both in names.
+  static Selection exactly(std::string path);
+
   /// A selection by name. `vllm`: what the predecessor of this tool fetched for vLLM, see the .cc.
   /// Errors: `usage` for an unknown name.
   static Result<Selection> preset(std::string_view name);
@@ -58,10 +61,11 @@ class Selection {
   bool keeps(std::string_view path) const;
 
   /// One line that is equal for two selections exactly when their sets of patterns are equal:
-  /// `everything`, `only ["*.json"] except ["*.bin"]`. Stands in the manifest.
+  /// `everything`, `only ["*.json"] except ["*.bin"]`, `the file "config.json"`. Stands in the manifest.
   std::string describe() const;
 
  private:
+  std::optional<std::string> only_;
   bool allow_all_ = true;
   std::vector<std::string> allow_texts_;
   std::vector<std::string> ignore_texts_;

@@ -124,7 +124,7 @@ void Run::note_planned(const Work& work) {
 }
 
 Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
-  Result<hub::RepoInfo> info = co_await hub_.info(settings_.repo, cancel);
+  Result<hub::RepoInfo> info = co_await hub_.info(settings_.repo, room_for_listing(settings_.memory), cancel);
   if (!info) co_return info.error();
   info_ = *info;
   canonical_ = settings_.repo;
@@ -134,7 +134,8 @@ Task<Result<Run::Work>> Run::ask_hub(const Found& found, CancelToken cancel) {
     console_.remark(fmt::format("'{}' is called '{}' today", settings_.repo.id, info_.id));
   Work work;
   const auto keep = [this](const FileEntry& file) { return settings_.selection.keeps(file.path); };
-  Result<std::vector<FileEntry>> files = co_await hub_.list(canonical_, info_.commit, keep, cancel);
+  Result<std::vector<FileEntry>> files =
+      co_await hub_.list(canonical_, info_.commit, keep, room_for_listing(settings_.memory), cancel);
   if (!files) co_return files.error();
   work.files = std::move(*files);
   if (work.files.empty() && !settings_.repo.path.empty()) {
@@ -186,7 +187,7 @@ Task<Result<void>> Run::check_access(const Work& work, CancelToken cancel) {
   if (!closed) co_return Result<void>();
   for (const FileEntry* const file : work.to_pour) {
     if (file->size == 0) continue;
-    const Result<hub::Link> link = co_await hub_.resolve(canonical_, info_.commit, *file, cancel);
+    const Result<hub::Link> link = co_await hub_.resolve(canonical_, info_.commit, *file, false, cancel);
     if (!link) co_return link.error();
     break;
   }

@@ -14,23 +14,6 @@
 #include "run/settings_parts.h"
 
 namespace hfpour::run {
-namespace {
-
-/// A pattern that matches exactly `path`.
-std::string literal_pattern(std::string_view path) {
-  std::string pattern;
-  for (const char c : path) {
-    if (c == '*' || c == '?' || c == '[') {
-      pattern += std::string("[") + c + "]";
-    } else {
-      pattern += c;
-    }
-  }
-  return pattern;
-}
-
-}  // namespace
-
 Result<hub::RepoRef> read_repo(const cli::Options& options) {
   Result<hub::RepoRef> repo = hub::parse_repo_ref(options.source);
   if (!repo || options.revision.empty()) return repo;
@@ -50,7 +33,7 @@ Result<hub::Selection> read_selection(const cli::Options& options, const hub::Re
     if (options.include || options.exclude || !options.preset.empty()) {
       return Error(Kind::usage, "a source that names one file takes no patterns besides");
     }
-    return hub::Selection(std::vector<std::string>{literal_pattern(repo.path)}, {});
+    return hub::Selection::exactly(repo.path);
   }
   if (!options.preset.empty() && !options.include && !options.exclude) return hub::Selection::preset(options.preset);
   if (!options.preset.empty() && options.include) {

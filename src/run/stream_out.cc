@@ -25,7 +25,8 @@ Result<ByteRange> range_in(const cli::WantedRange& wanted, const FileEntry& file
     return Error(Kind::usage, fmt::format("--range begins at byte {}, and '{}' has {} bytes", *wanted.first,
                                           printable(file.path), file.size));
   }
-  return ByteRange{*wanted.first, wanted.last ? std::min(file.size, *wanted.last + 1) : file.size};
+  const bool ends_before = wanted.last && *wanted.last < file.size;
+  return ByteRange{*wanted.first, ends_before ? *wanted.last + 1 : file.size};
 }
 
 }  // namespace
@@ -49,12 +50,13 @@ Task<Result<void>> StreamOut::go(CancelToken cancel) {
 Task<Result<void>> StreamOut::from_hub(CancelToken cancel) {
   hub::HubClient hub(leg_, settings_.hub_endpoint, settings_.hf_token, world_.observer, world_.random,
                      settings_.patience, world_.progress);
-  Result<hub::RepoInfo> info = co_await hub.info(*settings_.repo, cancel);
+  Result<hub::RepoInfo> info = co_await hub.info(*settings_.repo, room_for_listing(settings_.memory), cancel);
   if (!info) co_return info.error();
   hub::RepoRef ref = *settings_.repo;
   ref.id = info->id;
   const auto keep = [this](const FileEntry& file) { return settings_.selection.keeps(file.path); };
-  const Result<std::vector<FileEntry>> files = co_await hub.list(ref, info->commit, keep, cancel);
+  const Result<std::vector<FileEntry>> files =
+      co_await hub.list(ref, info->commit, keep, room_for_listing(settings_.memory), cancel);
   if (!files) co_return files.error();
   Result<void> chosen = choose(*files);
   if (!chosen) co_return chosen;

@@ -34,6 +34,10 @@ Bytes resident_now() {
   return resident * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
 }
 
+Bytes room_for_listing(Bytes memory) {
+  return memory - std::min(memory, resident_now());
+}
+
 std::string this_process() {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';

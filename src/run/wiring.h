@@ -27,6 +27,9 @@ std::string this_process();
 /// Cores this process may use: its affinity, or what its cgroup allows if that is less. May be a fraction.
 double usable_cores();
 
+/// What a listing may take of `memory`: all but what is in use.
+Bytes room_for_listing(Bytes memory);
+
 /// Threads that hash: as many as there are usable cores, 1 to 8.
 unsigned hash_threads();
 

@@ -1,5 +1,7 @@
 """The Hub misbehaves while it lists and resolves: the right bytes in the end, or the right exit status."""
 
+import json
+
 import pytest
 from support import BUCKET, TOKEN, Hub, Pourer, data
 from test_pour import check_bucket
@@ -216,6 +218,17 @@ def test_one_more_hop_on_the_cdn(model, store, pour):
     assert result.exit == 0, result.stderr
     check_bucket(store, BASE, MODEL)
     check_manners(model)
+
+
+@pytest.mark.row("hub F.11.36")
+def test_a_commit_that_was_asked_for_is_the_one_that_is_poured(model, store, pour):
+    """A mirror that answers with its own head instead, and is consistent with itself afterwards."""
+    head = pour_model(pour, "--json").json()["commit"]
+    assert pour("hf://me/model@" + head, f"s3://{BUCKET}/same/").exit == 0
+    model.fault("status", route="info", status=200, count=-1, body=json.dumps({"id": "me/model", "sha": head}))
+    result = pour("hf://me/model@" + "a" * 40, f"s3://{BUCKET}/other/", timeout=PATIENCE_S)
+    assert result.exit == 7 and "another commit, " + head in result.stderr, result.stderr
+    assert not any(key.startswith("other/") for key in store.objects())
 
 
 # --- rows 26 to 32: refusals are final, and each has its own sentence

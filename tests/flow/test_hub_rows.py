@@ -28,6 +28,22 @@ def test_an_address_for_another_range_is_replaced(hub, store, pour, mode, count)
     assert store.uploads() == []
 
 
+@pytest.mark.row("hub F.11.11", "hub F.11.13")
+@pytest.mark.parametrize("mode, how", [("pin", {}), ("expire", {"life_s": -60})], ids=["another range's", "too old"])
+def test_a_cache_that_keeps_an_address_is_asked_past(hub, store, pour, mode, how):
+    """It would hand out the same one for ever (contract hub, 3.4 and 3.6)."""
+    hub.repo("me/model", MODEL, ABOUT)
+    hub.fault(mode, path="weights.bin", count=-1, cached=True, **how)
+    result = pour(SOURCE, DESTINATION, "--lanes", 1, timeout=30)
+    assert result.exit == 0, result.stderr
+    check_bucket(store, BASE, MODEL)
+    assert result.stderr.count("hfpour: retry") == 1, result.stderr
+    hub.reset()
+    hub.fault(mode, path="weights.bin", count=-1, **how)
+    result = pour(SOURCE, f"s3://{BUCKET}/other/", timeout=30)
+    assert result.exit == 5 and "past all caches, did not help" in result.stderr, result.stderr
+
+
 @pytest.mark.row("hub F.11.14")
 @pytest.mark.parametrize("mode", ["always", "limit"])
 def test_an_edge_that_refuses_whole_files_is_never_asked_for_one(hub, store, pour, mode):

@@ -22,6 +22,7 @@ SIXTEEN = BIG // 16
 SMALL = {
     "me/many": [{"path": "part/{:05d}.json", "count": 20000, "size": 100, "seed": 10}],
     "me/most": [{"path": "part/{:06d}.json", "count": 100000, "size": 100, "seed": 11}],
+    "me/endless": [{"path": "part/{:06d}.json", "count": 400000, "size": 100, "seed": 12}],
     "me/tiny": [{"path": "part/{:05d}.json", "count": 5000, "size": 100, "seed": 9}],
 }
 DEADLINE_S = max(120, BIG // MIB // 2)
@@ -262,6 +263,14 @@ def test_memory_of_the_longest_listing(small):
     assert result.exit == 0 and result.json()["files"] == 100_000, result.stderr
     assert sampler.samples > 5 and sampler.high_water > 15 * MIB, "the sampler saw nothing"
     assert sampler.high_water <= 256 * MIB, sampler.high_water / MIB
+
+
+@pytest.mark.row("hub F.11.41")
+def test_a_listing_that_does_not_fit_is_not_read_to_its_end(small):
+    hub, _, pour = small
+    result, sampler = pour_with(pour, "me/endless", "64Mi", "--dry-run")
+    assert result.exit == 2 and "too much for --memory" in result.stderr, result.stderr
+    assert sampler.high_water <= 64 * MIB, sampler.high_water / MIB
 
 
 @pytest.mark.row("hub F.11.41")

@@ -6,6 +6,7 @@ import threading
 import pytest
 from pipe_support import pipe  # noqa: F401
 from support import BUCKET, MIB, PART, data, git_blob, sha256, wait_until
+from test_pour import check_bucket
 
 HOLD = 256 * 1024
 SIZES = [0, 1, 4096, HOLD - 1, HOLD, HOLD + 1, PART - 1, PART, PART + 1, 2 * PART + 100, 9 * MIB + 7]
@@ -50,12 +51,35 @@ def test_ranges_are_fetched_side_by_side(big, pipe, memory, streams):
     assert counted(big) == len(BIG), "each byte once"
 
 
+@pytest.mark.row("hub F.11.16")
+def test_a_mirror_that_serves_the_bytes_itself_is_asked_for_each_once(big, store, pipe, pour):
+    """It answers `/resolve/` with 200 instead of a redirect, so there is no signature that a range could spoil."""
+    big.fault("direct_200", count=-1)
+    assert pipe("cat", "hf://me/model/big.bin").check(0).stdout == BIG
+    assert counted(big) == len(BIG)
+    result = pour("hf://me/model/big.bin", f"s3://{BUCKET}/p/")
+    assert result.exit == 0, result.stderr
+    assert counted(big) == 2 * len(BIG)
+
+
 @pytest.mark.parametrize("wanted, first, last", [
     ("0-0", 0, 1), ("0-99", 0, 100), ("5-1000000", 5, 1000001), (f"{PART - 1}-{PART}", PART - 1, PART + 1),
     ("100-", 100, None), ("-100", -100, None), ("-999999999999", 0, None), (f"{len(BIG) - 1}-", -1, None),
-    ("10-999999999999", 10, None), (f"0-{len(BIG) - 1}", 0, None)])
+    ("10-999999999999", 10, None), (f"0-{len(BIG) - 1}", 0, None), (f"7-{2**64 - 1}", 7, None), (f"7-{2**64 - 2}", 7, None)])
 def test_a_range_is_that_part_of_the_file(big, pipe, wanted, first, last):
     assert pipe("cat", "hf://me/model/big.bin", "--range", wanted).check(0).stdout == BIG[first:last]
+
+
+@pytest.mark.row("hub F.11.40")
+def test_a_backslash_in_a_name_is_not_a_slash(hub, store, pipe, pour):
+    """Git allows it, so two files may differ in nothing else; in patterns it does count as a slash (contract hub, 7)."""
+    twins = {"model/config.json": b"one", "model\\config.json": b"other"}
+    hub.repo("me/model", {**twins, "only\\here.txt": b"here"})
+    for path, content in twins.items():
+        assert pipe("cat", "hf://me/model/" + path).check(0).stdout == content
+        assert pour("hf://me/model/" + path, f"s3://{BUCKET}/one/").exit == 0
+    check_bucket(store, "one/me/model/", twins)
+    pipe("cat", "hf://me/model/only/here.txt").check(3, "no file 'only/here.txt'")
 
 
 def test_a_range_behind_the_end_is_refused(big, pipe):

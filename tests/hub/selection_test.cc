@@ -111,6 +111,17 @@ TEST_CASE("selection: allow and ignore lists combine") {
   CHECK_FALSE(both.keeps("a.tmp.json"));
 }
 
+TEST_CASE("selection: one file by its exact path, in which nothing is a pattern") {
+  const Selection one = Selection::exactly("a/[x]*.json");
+  CHECK(one.keeps("a/[x]*.json"));
+  for (const char* const other : {"a\\[x]*.json", "a/x.json", "a/[x]*.jsonl", "A/[x]*.json", ""})
+    CHECK_FALSE(one.keeps(other));
+  CHECK(Selection::exactly("a\\b").keeps("a\\b"));
+  CHECK_FALSE(Selection::exactly("a\\b").keeps("a/b"));
+  CHECK(one.describe() == "the file \"a/[x]*.json\"");
+  CHECK(Selection::exactly("a\\b").describe() != Selection::exactly("a/b").describe());
+}
+
 TEST_CASE("selection: many stars on a long path stay cheap") {
   std::string pattern;
   for (int i = 0; i < 64; ++i) pattern += "*a";

@@ -21,9 +21,10 @@ row  mode (parameters)                       what happens
 8    short_fin (after_bytes | at_offset)     clean end before Content-Length
 9    stall (after_bytes | at_offset)         the body stops; ends at a reset of the faults
 10   trickle (rate)                          the body at RATE bytes per second
-11   expire (life_s)                         the minted URL lives LIFE_S seconds
+11   expire (life_s, cached)                 the minted URL lives LIFE_S seconds
 12   forbidden (sticky)                      CDN 403 XML, for ever on that URL
-13   pin (range)                             a bare resolve mints a pinned URL (bad cache);
+13   pin (range, cached)                     a bare resolve mints a pinned URL (bad cache);
+                                             with cached, "no-cache" gets past it
      invalid_range                           CDN 403 "invalid range" right away
 14   unranged_400                            CDN 400 on GET without Range, at any size
 15   invalid_key_pair (sticky)               CDN 403 until a new URL is minted

@@ -46,9 +46,9 @@ MODES = {
     # connection level, before any request
     "reset_on_connect": ("connect", ("connect",), {"listener": "any"}),
     # changed headers or data
-    "expire": ("shape", ("resolve",), {"life_s": 2}),
+    "expire": ("shape", ("resolve",), {"life_s": 2, "cached": False}),
     "no_expires": ("shape", ("resolve",), {}),
-    "pin": ("shape", ("resolve",), {"range": "bytes=0-15"}),
+    "pin": ("shape", ("resolve",), {"range": "bytes=0-15", "cached": False}),
     "no_linked_size": ("shape", ("resolve",), {}),
     "lying_length": ("shape", FILE, {"length": None}),
     "no_head_length": ("shape", FILE, {}),

@@ -19,6 +19,7 @@ from .wire import Response
 FILEINFO = "application/vnd.xet-fileinfo+json"
 WARNING = "unauthenticated; set a token for higher rate limits"
 LFS_ONLY = {"expire", "no_expires", "pin", "no_linked_size", "relative_302"}
+FROM_A_CACHE = {"expire", "pin"}  # with `cached`: an old redirect, which "no-cache" gets past
 ON_RESOLVE = LFS_ONLY | {"wrong_commit", "no_repo_commit", "lying_length", "direct_200",
                          "wrong_size", "wrong_sha", "no_head_length"}
 ON_BYTES = {"ignore_range", "wrong_content_range", "no_content_range", "no_length"}
@@ -138,6 +139,8 @@ class Files:
         if refused is not None:
             return refused
         modes = self.fire(request, entry, ON_RESOLVE)
+        if "no-cache" in request.header("cache-control", ""):
+            modes = {name: fault for name, fault in modes.items() if not (name in FROM_A_CACHE and fault["cached"])}
         headers = [("X-Repo-Commit", snapshot.sha), ("Accept-Ranges", "bytes"),
                    ("Cross-Origin-Opener-Policy", "same-origin"),
                    ("Referrer-Policy", "strict-origin-when-cross-origin"),
