@@ -35,7 +35,7 @@ Bytes resident_now() {
 }
 
 Bytes room_for_listing(Bytes memory) {
-  return memory - std::min(memory, resident_now());
+  return std::max(memory - std::min(memory, resident_now()), memory / 2);
 }
 
 std::string this_process() {

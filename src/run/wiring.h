@@ -27,7 +27,8 @@ std::string this_process();
 /// Cores this process may use: its affinity, or what its cgroup allows if that is less. May be a fraction.
 double usable_cores();
 
-/// What a listing may take of `memory`: all but what is in use.
+/// What a listing may take of `memory`: all but what is in use; half of it in any case, since the plan refuses too
+/// small a `memory` with the better sentence.
 Bytes room_for_listing(Bytes memory);
 
 /// Threads that hash: as many as there are usable cores, 1 to 8.
